@@ -1,0 +1,58 @@
+# The chores. Every one of them is a single command, and .ci/run calls the same ones.
+# TESTS narrows the tests (make test TESTS=tests/policy); ARGS reaches the program (make demo ARGS=--once).
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+RUN := uv run --frozen
+SOURCES := app tests migrations bench
+TESTS ?=
+ARGS ?=
+
+.PHONY: help setup lint format types imports docs check test test-fast reference openapi demo bench ci
+
+help: ## list the chores
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install everything from the lock, and the commit hooks
+	uv sync --frozen
+	$(RUN) pre-commit install
+
+lint: ## formatting and lint, changing nothing
+	$(RUN) ruff format --check $(SOURCES)
+	$(RUN) ruff check $(SOURCES)
+
+format: ## format, and mend what can be mended
+	$(RUN) ruff format $(SOURCES)
+	$(RUN) ruff check --fix $(SOURCES)
+
+types: ## mypy, strict
+	$(RUN) mypy
+
+imports: ## the floors of docs/architecture.md
+	$(RUN) lint-imports --no-cache --no-logo
+
+docs: ## the rules about the tree: find-it table, file sizes, names in the docs, changelog
+	$(RUN) pytest -q tests/house
+
+check: lint types imports docs ## all that needs no database (under a minute)
+
+test: ## all tests, on SQLite and on a private PostgreSQL
+	$(RUN) pytest -n 2 $(TESTS)
+
+test-fast: ## without the slow ones
+	$(RUN) pytest -n 2 -m "not slow" $(TESTS)
+
+reference: ## write docs/reference anew from the code
+	$(RUN) python -m tests.house.reference
+
+openapi: ## write only the committed OpenAPI document anew
+	$(RUN) python -m tests.house.reference openapi.json
+
+demo: ## the tour: a fresh registry, sample workbooks, one department reading (ARGS=--once checks and ends)
+	$(RUN) township demo $(ARGS)
+
+bench: ## the comparison with peers, run by hand (bench/README.md)
+	@sed -n '1,40p' bench/README.md
+
+ci: ## what CI runs
+	bash .ci/run

@@ -1,0 +1,194 @@
+"""Reporting: a workbook or JSON rows in, every fault by cell out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, cast
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from app.api.context import Errands, Known, RequestId, Services, Strict
+from app.api.problems import PROBLEM, answers
+from app.errors import Problem
+from app.policy.callers import Caller
+from app.services import submissions as kept
+from app.services.submit import Mode, Outcome, SubmissionRequest, submit
+from app.wire.models import SubmissionIn, SubmissionOut
+
+router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["submissions"])
+
+_PARTS = {"file", "dataset", "period", "region", "mode"}
+_LONGEST_KEY = 255
+_SUBMISSION = {"application/json": {"schema": {"$ref": "#/components/schemas/SubmissionOut"}}}
+
+
+@router.post(
+    "/submissions",
+    status_code=201,
+    response_class=Response,
+    responses={
+        200: {"description": "Checked, nothing stored", "content": _SUBMISSION},
+        201: {"description": "Applied", "content": _SUBMISSION},
+        202: {"description": "Waits for its second person", "content": _SUBMISSION},
+        **answers(400, 401, 403, 404, 413, 415, 422, 503),
+    },
+    openapi_extra={
+        "parameters": [
+            {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string"}},
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {
+                            "file": {"type": "string", "format": "binary"},
+                            "dataset": {"type": "string"},
+                            "period": {"type": "string"},
+                            "region": {"type": "string"},
+                            "mode": {"type": "string", "enum": ["apply", "check"]},
+                        },
+                    }
+                },
+                "application/json": {"schema": {"$ref": "#/components/schemas/SubmissionIn"}},
+            },
+        },
+    },
+)
+async def create(request: Request, services: Services, caller: Known, identity: RequestId) -> Response:
+    """Take in a workbook (multipart) or rows (JSON). All or nothing; with any error nothing is stored but the attempt."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        asked = await _multipart(request)
+    elif kind == "application/json":
+        asked = _json(await request.body())
+    else:
+        raise Problem("unsupported_media_type", "应为 multipart/form-data 或 application/json (not taken)")
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
+        raise Problem("bad_request", f"Idempotency-Key 长度应为 1 至 {_LONGEST_KEY} (its length)")
+    request.state.witnessed = True
+    found = SubmissionRequest(**asked, idempotency_key=key)
+    outcome = await run_in_threadpool(_submit, services, caller, found, identity)
+    headers = {"Location": f"/v1/submissions/{outcome.body['id']}"} if "id" in outcome.body else {}
+    if outcome.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    media = PROBLEM if outcome.status >= 400 else "application/json"
+    return Response(orjson.dumps(dict(outcome.body)), outcome.status, headers, media_type=media)
+
+
+def _submit(services: Errands, caller: Caller, asked: SubmissionRequest, identity: str) -> Outcome:
+    question = {
+        "period": asked.period, "region": asked.region, "mode": asked.mode, "filename": asked.filename,
+        "rows": len(asked.rows) if asked.rows is not None else None,
+    }  # fmt: skip
+    with services.auditing.acting(caller, "submit", asked.dataset or "", question, identity) as told:
+        outcome = submit(services.registry, caller, asked)
+        told["status"] = str(outcome.body.get("submission_status") or outcome.body.get("status"))
+        counts = outcome.body.get("counts") or {}
+        told["rows"] = counts.get("rows")
+        told["digest"] = str(outcome.body.get("id") or "") or None
+    return outcome
+
+
+async def _multipart(request: Request) -> dict[str, Any]:
+    form = await request.form(max_files=1, max_fields=10)
+    unknown = sorted(set(form.keys()) - _PARTS)
+    if unknown:
+        raise Problem("unknown_parameter", f"不认识的表单项: {', '.join(unknown)} (unknown form parts)")
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise Problem("bad_request", "须上传一个文件，表单项名为 file (a part named file is needed)")
+    texts: dict[str, str | None] = {}
+    for name in ("dataset", "period", "region", "mode"):
+        value = form.get(name)
+        if isinstance(value, UploadFile):
+            raise Problem("bad_request", f"表单项 {name} 应为文字 (a text is needed)")
+        texts[name] = value.strip() or None if value is not None else None
+    data = await file.read()
+    return {
+        "dataset": texts["dataset"],
+        "period": texts["period"],
+        "region": texts["region"],
+        "mode": _mode(texts["mode"]),
+        "filename": (file.filename or "")[:255],
+        "data": data,
+    }
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        # Numbers as they were written: a float would lose digits of 0.1.
+        document = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Problem("bad_request", "请求体不是合法的 JSON (the body is not valid JSON)") from error
+    if not isinstance(document, Mapping):
+        raise Problem("bad_request", "请求体应为 JSON 对象 (the body is a JSON object)")
+    try:
+        checked = SubmissionIn.model_validate({**document, "rows": []})
+    except ValidationError as error:
+        places = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise Problem("bad_request", f"请求不合要求 (not of the right form): {places}") from error
+    rows = document.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Problem("bad_request", "rows 应为对象的数组 (rows is a list of objects)")
+    return {
+        "dataset": checked.dataset,
+        "period": checked.period,
+        "region": checked.region,
+        "mode": checked.mode,
+        "rows": rows,
+    }
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _mode(text: str | None) -> Mode:
+    if text not in {None, "apply", "check"}:
+        raise Problem("bad_request", "mode 应为 apply 或 check (not a mode)")
+    return cast("Mode", text or "apply")
+
+
+@router.get("/submissions", responses=answers(400, 401))
+def listed(
+    services: Services,
+    caller: Known,
+    dataset: str | None = None,
+    status: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Submissions the caller may see, newest first."""
+    return kept.list_submissions(services.registry, caller, dataset, status, limit, cursor)
+
+
+@router.get("/submissions/{submission}", responses=answers(401, 404))
+def one(submission: str, services: Services, caller: Known) -> dict[str, Any]:
+    """One submission with its findings."""
+    return kept.submission(services.registry, caller, submission)
+
+
+@router.post("/submissions/{submission}/confirm", responses=answers(401, 403, 404, 409, 503))
+def confirm(
+    submission: str, services: Services, caller: Known, request: Request, identity: RequestId
+) -> dict[str, Any]:
+    """The second person confirms, with another credential."""
+    request.state.witnessed = True
+    with services.auditing.acting(caller, "confirm", submission, {}, identity) as told:
+        done = kept.confirm(services.registry, caller, submission)
+        told["status"] = "applied"
+    return done
+
+
+SCHEMAS = (SubmissionIn, SubmissionOut)

@@ -1,0 +1,155 @@
+"""Departments read: their views, the shape of them, the records, and what changed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import Response
+
+from app.api.context import Known, RequestId, Services, Strict
+from app.api.problems import answers
+from app.api.responses import respond
+from app.errors import Problem
+from app.formats.json_schema import json_schema
+from app.formats.writing import FORMATS
+from app.services.questions import Question
+from app.services.views import described
+from app.services.visible_views import visible_view, visible_views
+from app.wire.models import ChangesOut, ViewPageOut
+
+router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["views"])
+
+IfNoneMatch = Annotated[str | None, Header()]
+
+
+@router.get("/views", responses=answers(401))
+def views(services: Services, caller: Known) -> dict[str, Any]:
+    """The views this key may read today."""
+    registry = services.registry
+    found = visible_views(registry.state(), caller, registry.today())
+    return {"views": [_brief(described(view.stored, _names(view.plan))) for view in found]}
+
+
+@router.get("/views/{view}", responses=answers(401, 404))
+def view(view: str, services: Services, caller: Known) -> dict[str, Any]:
+    """One view: its visible fields with what each is made of."""
+    registry = services.registry
+    found = visible_view(registry.state(), caller, view, registry.today())
+    return described(found.stored, _names(found.plan))
+
+
+@router.get("/views/{view}/schema", responses=answers(401, 404))
+def schema(view: str, services: Services, caller: Known) -> dict[str, Any]:
+    """JSON Schema of one record, with only the fields this key may see."""
+    registry = services.registry
+    found = visible_view(registry.state(), caller, view, registry.today())
+    return json_schema([field.output for field in found.plan.fields], found.spec)
+
+
+@router.get(
+    "/views/{view}/records",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/ViewPageOut"}},
+                **{form.media_type: {} for name, form in FORMATS.items() if name != "json"},
+            }
+        },
+        304: {"description": "Not Modified"},
+        **answers(400, 401, 403, 404, 406, 503),
+    },
+)
+def records(
+    view: str,
+    services: Services,
+    caller: Known,
+    request: Request,
+    identity: RequestId,
+    period: Annotated[str | None, Query(description="2025, 2025-01,2025-02 or 2025-01..2025-12")] = None,
+    region: Annotated[str | None, Query(description="codes, each with all below it")] = None,
+    fields: Annotated[str | None, Query(description="target names")] = None,
+    filter: Annotated[list[str] | None, Query(description="name:op:value, repeatable")] = None,
+    sort: Annotated[str | None, Query(description="-name,name")] = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+    count: Annotated[str | None, Query(description="exact")] = None,
+    as_of: Annotated[str | None, Query(description="an instant with offset, or a snapshot id")] = None,
+    format: Annotated[str | None, Query(description=", ".join(FORMATS))] = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Records of a view, in the department's own names and units, and only what its agreements cover."""
+    if count not in {None, "exact"}:
+        raise Problem("bad_request", "count 只能为 exact (count is exact or left out)")
+    question = Question(
+        period=period,
+        region=region,
+        fields=fields,
+        filters=tuple(filter or ()),
+        sort=sort,
+        limit=limit,
+        cursor=cursor,
+        count=count is not None,
+        as_of=as_of,
+        format=_format(format, request.headers.get("accept")),
+    )
+    return respond(services.reader.read(caller, view, question, if_none_match, identity))
+
+
+@router.get(
+    "/views/{view}/changes",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChangesOut"}}}},
+        **answers(400, 401, 404, 503),
+    },
+)
+def changes(
+    view: str,
+    services: Services,
+    caller: Known,
+    identity: RequestId,
+    since: str | None = None,
+    limit: int | None = None,
+) -> Response:
+    """What changed since a cursor, with removals; without one, everything."""
+    return respond(services.follower.changes(caller, view, since, limit, identity))
+
+
+def _format(name: str | None, accept: str | None) -> str:
+    """The format by parameter, else by ``Accept``; 406 when nothing accepted is served."""
+    if name is not None:
+        if name not in FORMATS:
+            raise Problem("bad_request", f"format 应为 {', '.join(FORMATS)} 之一 (not a format)")
+        return name
+    if not accept:
+        return "json"
+    offered = {form.media_type.partition(";")[0]: key for key, form in FORMATS.items()}
+    ranked: list[tuple[float, int, str]] = []
+    for position, item in enumerate(accept.split(",")):
+        media, *parameters = (part.strip().lower() for part in item.split(";"))
+        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        try:
+            weight = float(quality)
+        except ValueError:
+            weight = 0.0
+        chosen = offered.get(media) or ("json" if media in {"*/*", "application/*", "text/*"} else None)
+        if chosen and media == "text/*":
+            chosen = "csv"
+        if chosen and weight > 0:
+            ranked.append((-weight, position, chosen))
+    if not ranked:
+        raise Problem("not_acceptable", f"可提供的格式: {', '.join(offered)} (none of the accepted formats)")
+    return min(ranked)[2]
+
+
+def _names(plan: Any) -> frozenset[str]:
+    return frozenset(field.name for field in plan.fields)
+
+
+def _brief(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "fields": [field["name"] for field in document["fields"]]}
+
+
+SCHEMAS = (ViewPageOut, ChangesOut)

@@ -1,0 +1,1 @@
+"""What can be known: datasets, elements, units of measure, code lists, regions, periods. Pure: no I/O."""

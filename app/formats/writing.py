@@ -1,0 +1,97 @@
+"""The formats in which records are answered, as a registry that the parameter, the reference and the tests use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from app.formats.fields import column_name
+from app.formats.writing_arrow import write_arrow, write_parquet
+from app.formats.writing_csv import write_csv
+from app.formats.writing_json import json_records, write_json, write_ndjson
+from app.formats.writing_xlsx import write_xlsx
+from app.mapping.plan import OutputField
+
+__all__ = ["FORMATS", "Format", "column_name", "json_records"]
+
+Writer = Callable[[Sequence[OutputField], pl.DataFrame], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format of answers. ``streamed``: its pieces come as they are made.
+
+    ``write(fields, frame)`` takes a mapped frame (columns ``field:<name>``) and gives bytes in pieces; where a format
+    cannot hold the rows it raises ``Problem`` before the first piece. The same rows give the same bytes.
+    """
+
+    name: str
+    media_type: str
+    extension: str
+    streamed: bool
+    description: str
+    description_en: str
+    write: Writer
+
+
+FORMATS: Mapping[str, Format] = {
+    each.name: each
+    for each in (
+        Format(
+            "json",
+            "application/json",
+            "json",
+            True,
+            "JSON 数组，每条记录一个对象；数字为精确的 JSON 数字",
+            "A JSON array with one object a record; numbers are exact JSON numbers",
+            write_json,
+        ),
+        Format(
+            "ndjson",
+            "application/x-ndjson",
+            "ndjson",
+            True,
+            "每行一个 JSON 对象",
+            "One JSON object a line",
+            write_ndjson,
+        ),
+        Format(
+            "csv",
+            "text/csv; charset=utf-8",
+            "csv",
+            True,
+            "逗号分隔，UTF-8，首行为字段名；会被当作公式的文字前加撇号",
+            "Comma-separated UTF-8 with the field names first; texts that would run as formulas get an apostrophe",
+            write_csv,
+        ),
+        Format(
+            "arrow",
+            "application/vnd.apache.arrow.stream",
+            "arrows",
+            True,
+            "Arrow IPC 流，小数为 decimal128",
+            "Arrow IPC stream; decimals as decimal128",
+            write_arrow,
+        ),
+        Format(
+            "parquet",
+            "application/vnd.apache.parquet",
+            "parquet",
+            True,
+            "Parquet（zstd），小数为 decimal128",
+            "Parquet with zstd; decimals as decimal128",
+            write_parquet,
+        ),
+        Format(
+            "xlsx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "xlsx",
+            True,
+            "Excel 工作簿，首行为字段名；代码保持文本，15 位以上的数字写作文本以免丢失",
+            "Excel workbook, field names first; codes stay text, and so do numbers beyond 15 digits, lest any be lost",
+            write_xlsx,
+        ),
+    )
+}

@@ -1,0 +1,364 @@
+"""From one cell to one reported value, by the element's type: read exactly, or refused with what would be accepted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Context as DecimalContext
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from app.catalogue.model import Catalogue, CodeList, Element
+from app.catalogue.units import UnitMismatch
+from app.catalogue.values import Reported
+from app.intake.dates import ACCEPTED_DATES, day_of, read_date_number, read_date_text
+from app.intake.grid import Cell, CellError, exact, plain, shown_value
+from app.intake.markers import MissingMark, missing_mark
+from app.intake.numerals import SCALE_WORDS, NumberFault, read_number
+from app.intake.spelling import folded
+
+MAX_WHOLE_DIGITS = 20
+MAX_PLACES = 15
+SPREADSHEET_DIGITS = 15  # what a double keeps of a whole number for certain
+_EXACT = DecimalContext(prec=200)  # more digits than any number that passes: products are never rounded
+_HUNDRED = Decimal(100)
+_ONE = Fraction(1)
+
+_YES = frozenset(folded(word) for word in "√ ✓ ✔ ☑ 是 有 对 真 y yes true t 1".split())  # noqa: SIM905
+_NO = frozenset(folded(word) for word in "× ✗ ✘ x 否 无 没有 不是 错 假 n no false f 0".split())  # noqa: SIM905
+
+
+class CellFault(NamedTuple):
+    """Why a cell was refused: a finding code, both messages, and what would be accepted."""
+
+    code: str
+    message: str
+    message_en: str
+    accepted: str | None = None
+
+
+class CellReader:
+    """Reads the cells of one column into values of one element.
+
+    ``unit`` is what numbers of the column are in, a code of the catalogue's units that converts into the element's unit
+    (the caller has made sure of it); None means the element's own. ``missing`` values have neither number nor text.
+    """
+
+    def __init__(
+        self,
+        element: Element,
+        catalogue: Catalogue,
+        unit: str | None = None,
+        *,
+        sheet: str | None = None,
+        epoch_1904: bool = False,
+    ) -> None:
+        self.element = element
+        self.unit = unit or element.unit
+        self._units = catalogue.units
+        self._sheet = sheet
+        self._epoch_1904 = epoch_1904
+        self._codes = catalogue.codelists.get(element.codes) if element.codes is not None else None
+        self._pattern = re.compile(element.pattern) if element.pattern is not None else None
+        self._factors: dict[str | None, Fraction | None] = {None: _ONE, element.unit: _ONE}
+        self._low = None if element.min is None else Fraction(element.min)
+        self._high = None if element.max is None else Fraction(element.max)
+
+    def read(self, cell: Cell, name: str | None = None, *, percent: bool = False) -> Reported | CellFault:
+        """The value of one cell; ``name`` is the cell's, kept with the value, ``percent`` that it is shown with a %."""
+        if cell is None:
+            return Reported(sheet=self._sheet, cell=name)
+        if isinstance(cell, CellError):
+            return CellFault(
+                "error_value",
+                f"单元格的值是“{cell.text}”，无法读取",
+                f"The cell holds {cell.text}, which is no value",
+                "填写数值，或留空",
+            )
+        kind = self.element.type
+        if isinstance(cell, str) and kind != "boolean":
+            mark = missing_mark(cell, in_text=kind in ("text", "code"))
+            if mark is not None and not (kind == "code" and self._codes is not None and self._codes.find(cell.strip())):
+                return Reported(missing=mark.reason, sheet=self._sheet, cell=name)
+        if kind in ("integer", "decimal"):
+            return self._number(cell, name, percent=percent)
+        read = {"text": self._text, "code": self._code, "date": self._date, "boolean": self._boolean}[kind](cell)
+        if isinstance(read, CellFault):
+            return read
+        if isinstance(read, bool):
+            return Reported(flag=read, sheet=self._sheet, cell=name)
+        if read is None:
+            return Reported(sheet=self._sheet, cell=name)
+        if isinstance(read, MissingMark):
+            return Reported(missing=read.reason, sheet=self._sheet, cell=name)
+        if self._pattern is not None and self._pattern.fullmatch(read) is None:
+            return self._off_pattern(read)
+        return Reported(text=read, sheet=self._sheet, cell=name)
+
+    def number(self, number: Decimal, unit: str | None, name: str | None = None) -> Reported | CellFault:
+        """A number in ``unit`` (None: the column's), checked for size, wholeness and range."""
+        if not number.is_finite():
+            return self._not_a_number(str(number))
+        places = -_exponent(number)
+        if number.adjusted() >= MAX_WHOLE_DIGITS or (places > MAX_PLACES and _places(number) > MAX_PLACES):
+            return CellFault(
+                "too_large_number",
+                f"“{plain(number)}”太大或小数位过多（至多{MAX_WHOLE_DIGITS}位整数、{MAX_PLACES}位小数）",
+                f"{plain(number)} is too large or too long: at most {MAX_WHOLE_DIGITS} digits before and {MAX_PLACES} after the point",
+            )
+        if places < 0 or places > MAX_PLACES:
+            number = Decimal(plain(number))
+        unit = unit or self.unit
+        factor = self._factor(unit)
+        if factor is None:
+            return CellFault(
+                "unit_mismatch",
+                f"计量单位“{unit}”不能换算为{self._own_unit}",
+                f"{unit} does not convert into {self.element.unit or 'a plain number'}",
+                self._own_unit,
+            )
+        value: Decimal | Fraction = number if factor is _ONE else Fraction(number) * factor
+        if self.element.type == "integer" and not _whole(value):
+            converted = "" if isinstance(value, Decimal) else f"（折合{_fraction(value)}{self._own_unit}）"
+            return CellFault(
+                "not_integer",
+                f"{self.element.title}应为整数，“{plain(number)}{unit or ''}”不是{converted}",
+                f"{self.element.code} must be a whole number; {plain(number)} {unit or ''} is not",
+                "整数",
+            )
+        if not self._in_range(value):
+            return CellFault(
+                "out_of_range",
+                f"{self.element.title}超出允许范围：{plain(number)}{unit or ''}",
+                f"{self.element.code} is out of range: {plain(number)} {unit or ''}",
+                self._range(),
+            )
+        return Reported(number=number, unit=unit, sheet=self._sheet, cell=name)
+
+    def _in_range(self, value: Decimal | Fraction) -> bool:
+        if isinstance(value, Decimal):
+            low, high = self.element.min, self.element.max
+            return (low is None or value >= low) and (high is None or value <= high)
+        return (self._low is None or value >= self._low) and (self._high is None or value <= self._high)
+
+    # -- numbers ---------------------------------------------------------------------------------------------------
+    def _number(self, cell: Cell, name: str | None, *, percent: bool) -> Reported | CellFault:
+        if isinstance(cell, str):
+            return self._written_number(cell, name)
+        if isinstance(cell, bool | date):
+            return self._not_a_number(shown_value(cell) or "")
+        number = exact(_numeric(cell))
+        if isinstance(cell, float) and number.adjusted() >= SPREADSHEET_DIGITS:
+            return self._digits_lost(number)
+        return self._percentage(_EXACT.multiply(number, _HUNDRED), name) if percent else self.number(number, None, name)
+
+    def _percentage(self, number: Decimal, name: str | None) -> Reported | CellFault:
+        if self.element.unit is None:
+            return self.number(_EXACT.scaleb(number, -2), None, name)
+        return self.number(number, "%", name)
+
+    def _written_number(self, text: str, name: str | None) -> Reported | CellFault:
+        written = read_number(text)
+        if isinstance(written, str):
+            return self._unread(text, written)
+        number, suffix = written
+        scale = SCALE_WORDS.get(suffix)
+        if scale is not None:
+            return self.number(Decimal(plain(_EXACT.multiply(number, scale))), None, name)
+        if not suffix:
+            return self.number(number, None, name)
+        if suffix in ("%", "％"):
+            return self._percentage(number, name)
+        if self._units.get(suffix) is None:
+            return self._not_a_number(text)
+        if self.element.unit is None:
+            return CellFault(
+                "unit_mismatch",
+                f"{self.element.title}没有计量单位，“{text.strip()}”却带有“{suffix}”",
+                f"{self.element.code} has no unit, but {text.strip()!r} has {suffix}",
+                "只填数字",
+            )
+        return self.number(number, suffix, name)
+
+    def _unread(self, text: str, fault: NumberFault) -> CellFault:
+        if fault == "approximate":
+            return CellFault(
+                "approximate",
+                f"“{text.strip()}”是约数，不能作为数值",
+                f"{text.strip()!r} is an approximation, not a figure",
+                "确切的数；没有确切数时填“不详”",
+            )
+        if fault == "scientific":
+            return CellFault(
+                "scientific",
+                f"“{text.strip()}”是科学计数法，位数可能已经丢失",
+                f"{text.strip()!r} is in scientific notation and may have lost digits",
+                "完整的数字",
+            )
+        return self._not_a_number(text)
+
+    def _not_a_number(self, text: str) -> CellFault:
+        return CellFault(
+            "not_a_number",
+            f"{self.element.title}应为数字，“{text.strip()}”不是",
+            f"{text.strip()!r} is not a number",
+            "如 1234、1,234、1.2万、三百二十；没有时填“-”或留空",
+        )
+
+    def _factor(self, unit: str | None) -> Fraction | None:
+        if unit not in self._factors:
+            try:
+                found = self._units.factor(unit or "", self.element.unit or "")
+            except UnitMismatch:
+                self._factors[unit] = None
+            else:
+                self._factors[unit] = _ONE if found == 1 else found
+        return self._factors[unit]
+
+    @property
+    def _own_unit(self) -> str:
+        return self.element.unit or "不带单位的数"
+
+    def _range(self) -> str:
+        low, high = self.element.min, self.element.max
+        unit = self.element.unit or ""
+        if low is not None and high is not None:
+            return f"{plain(low)} 至 {plain(high)}{unit}"
+        return f"不小于 {plain(low)}{unit}" if low is not None else f"不大于 {plain(high or Decimal(0))}{unit}"
+
+    # -- other types -----------------------------------------------------------------------------------------------
+    def _text(self, cell: Cell) -> str | CellFault | None:
+        if isinstance(cell, str):
+            return cell.strip() or None
+        if isinstance(cell, bool):
+            return "是" if cell else "否"
+        if isinstance(cell, date):
+            return cell.isoformat()
+        number = exact(_numeric(cell))
+        if not isinstance(cell, Decimal) and number.adjusted() >= SPREADSHEET_DIGITS:
+            return self._digits_lost(number)
+        return plain(number)
+
+    @staticmethod
+    def _digits_lost(number: Decimal) -> CellFault:
+        return CellFault(
+            "digits_lost",
+            f"“{plain(number)}”按数值保存，超过{SPREADSHEET_DIGITS}位的末位已经丢失；请把单元格设为文本格式后重新填写",
+            f"{plain(number)} was stored as a number; digits beyond {SPREADSHEET_DIGITS} are lost. Format the cell as text",
+            "文本格式的完整数字",
+        )
+
+    def _code(self, cell: Cell) -> str | CellFault | None:
+        codes = self._codes
+        text = self._text(cell)
+        if text is None or isinstance(text, CellFault) or codes is None:
+            return text
+        found = codes.find(text) or codes.find(folded(text)) or _folded_codes(codes).get(folded(text))
+        if found is None and not isinstance(cell, str):
+            # 01 typed into a number cell comes as 1: the zeros come back where all codes are of one length.
+            lengths = {len(code.code) for code in codes.codes}
+            found = codes.find(text.zfill(lengths.pop())) if len(lengths) == 1 else None
+        if isinstance(found, str):
+            found = codes.find(found)
+        if found is None:
+            return CellFault(
+                "unknown_code",
+                f"“{text}”不在代码表“{codes.title}”中",
+                f"{text!r} is not in the code list {codes.code}",
+                "、".join(f"{code.code} {code.label}" for code in codes.codes[:20]),
+            )
+        return found.code
+
+    def _date(self, cell: Cell) -> str | CellFault | None:
+        found: date | None
+        if isinstance(cell, str):
+            found = read_date_text(cell)
+        elif isinstance(cell, bool):
+            found = None
+        elif isinstance(cell, date):
+            found = day_of(cell)
+        else:
+            found = read_date_number(exact(_numeric(cell)), epoch_1904=self._epoch_1904)
+        if found is None:
+            text = shown_value(cell) or ""
+            return CellFault(
+                "not_a_date",
+                f"“{text.strip()}”不是可以确定到日的日期",
+                f"{text.strip()!r} is not a date that names one day",
+                ACCEPTED_DATES,
+            )
+        return found.isoformat()
+
+    def _boolean(self, cell: Cell) -> bool | CellFault | MissingMark | None:
+        if isinstance(cell, bool):
+            return cell
+        text = folded(shown_value(cell) or "")
+        if not text:
+            return None
+        if self._codes is not None:
+            code = self._codes.find((shown_value(cell) or "").strip()) or self._codes.find(text)
+            if code is not None:
+                text = folded(code.label)
+        if text in _YES:
+            return True
+        if text in _NO:
+            return False
+        mark = missing_mark(text)
+        if mark is not None:
+            return mark
+        return CellFault(
+            "not_a_boolean",
+            f"“{shown_value(cell)}”不能确定是“是”还是“否”",
+            f"{shown_value(cell)!r} is neither yes nor no",
+            "是、否、√、×、有、无、Y、N、1、0",
+        )
+
+    def _off_pattern(self, text: str) -> CellFault:
+        return CellFault(
+            "pattern",
+            f"“{text}”不符合{self.element.title}的格式",
+            f"{text!r} is not of the form required of {self.element.code}",
+            self.element.pattern,
+        )
+
+
+def _numeric(cell: Cell) -> float | Decimal:
+    """The cell as a number, once every other kind has been dealt with."""
+    if not isinstance(cell, float | int | Decimal):
+        raise TypeError(f"no number: {cell!r}")
+    return cell
+
+
+def _exponent(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
+
+
+def _places(number: Decimal) -> int:
+    """Digits behind the point, trailing zeros left off."""
+    digits = "".join(map(str, number.as_tuple().digits))
+    return -_exponent(number) - (len(digits) - len(digits.rstrip("0")))
+
+
+def _whole(value: Decimal | Fraction) -> bool:
+    return value.denominator == 1 if isinstance(value, Fraction) else value == value.to_integral_value()
+
+
+def _fraction(value: Fraction) -> str:
+    scaled = value * 1000
+    return (
+        plain(Decimal(scaled.numerator) / Decimal(scaled.denominator) / 1000)
+        if scaled.denominator == 1
+        else f"{value.numerator}/{value.denominator}"
+    )
+
+
+def _folded_codes(codes: CodeList) -> Mapping[str, str]:
+    """Labels and aliases in one spelling, and «code label» as drop-downs write it, each with its code if it has only one."""
+    found: dict[str, set[str]] = {}
+    for code in codes.codes:
+        for name in (code.code, code.label, *code.aliases, f"{code.code}{code.label}", f"{code.code}-{code.label}"):
+            found.setdefault(folded(name), set()).add(code.code)
+    return {name: next(iter(members)) for name, members in found.items() if len(members) == 1}

@@ -1,0 +1,209 @@
+"""What a submission would change of what is held, and whether the records would still be right as they would be held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from app.catalogue.model import Check, Element
+from app.catalogue.values import Canonical, Reported, canonical, shown
+from app.errors import Finding, Severity
+from app.intake.grid import plain
+from app.intake.records import ChangeSet, Context, HeldRecord, InputRow, Reading, RecordChange, RecordKey
+from app.mapping.rules import Rule, compile_rule
+
+_NOTHING = Reported()
+
+
+def compare(reading: Reading, held: Mapping[RecordKey, HeldRecord], context: Context) -> ChangeSet:
+    """Sorts the records of ``reading`` into new, changed and unchanged against what is ``held``, and checks them.
+
+    A row's elements are laid over what is held; elements it does not speak of stay. A number equal to what is shown of
+    the held one leaves the exact held value as it is. Required elements and the dataset's checks are judged on the whole
+    record as it would be held; a check with a missing operand passes, and one whose operand could not be read is left out.
+    """
+    judge = _Judge(context)
+    new: list[RecordChange] = []
+    changed: list[RecordChange] = []
+    unchanged: list[RecordKey] = []
+    for row in reading.rows:
+        before = held.get(row.record_key)
+        if before is not None and before.withdrawn:
+            before = None
+        merged, differing = _merged(row, before, context)
+        judge.judge(row, merged, is_new=before is None)
+        if before is not None and not differing:
+            unchanged.append(row.record_key)
+            continue
+        change = RecordChange(row.region_id, row.period, row.key, merged, frozenset(differing), row.place)
+        (new if before is None else changed).append(change)
+    findings = [*reading.findings, *judge.findings()]
+    return ChangeSet(new, changed, unchanged, findings, reading.passed_over, reading.refused)
+
+
+def same_value(held: Reported, given: Reported, element: Element, context: Context) -> bool:
+    """Whether ``given`` says what is held already: the same missing reason, the same exact value, or what is shown of it."""
+    units = context.catalogue.units
+    before, after = canonical(held, element, units), canonical(given, element, units)
+    if before is None or after is None:
+        return before is after and held.missing == given.missing
+    if before == after:
+        return True
+    if isinstance(before, Fraction) and isinstance(after, Fraction):
+        return Fraction(shown(before, element.decimals)) == after
+    return False
+
+
+def _merged(row: InputRow, before: HeldRecord | None, context: Context) -> tuple[Mapping[str, Reported], set[str]]:
+    if before is None:
+        return row.values, set(row.values)
+    merged = dict(before.values)
+    differing: set[str] = set()
+    for code, given in row.values.items():
+        if not same_value(merged.get(code, _NOTHING), given, context.dataset.by_code[code], context):
+            merged[code] = given
+            differing.add(code)
+    return merged, differing
+
+
+class _Judge:
+    """Required elements and checks, over all records of a submission."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._required = [element for element in context.dataset.elements if element.required]
+        self._rules = [
+            (check, rule)
+            for check in context.dataset.checks
+            if (rule := compile_rule(check.rule, context.dataset, context.catalogue)[0]) is not None
+        ]
+        self._operands = sorted({code for _, rule in self._rules for code in rule.elements})
+        self._found: list[Finding] = []
+        self._absent: dict[str, list[InputRow]] = {}
+
+    def findings(self) -> list[Finding]:
+        """Every finding, those about absent columns once for each column."""
+        absent = [self._absent_column(code, rows) for code, rows in self._absent.items()]
+        return [*absent, *self._found]
+
+    def judge(self, row: InputRow, merged: Mapping[str, Reported], *, is_new: bool) -> None:
+        """Judges one record as it would be held."""
+        for element in self._required:
+            code = element.code
+            if code in row.faulty or code in self._context.dataset.key:
+                continue
+            if code in row.values:
+                if _missing(row.values[code]):
+                    self._found.append(self._required_cell(row, element))
+            elif is_new:
+                if row.place.sheet is None:
+                    self._found.append(self._required_cell(row, element))
+                else:
+                    self._absent.setdefault(code, []).append(row)
+        if not self._rules:
+            return
+        values = self._canonical(row, merged)
+        for check, rule in self._rules:
+            if not row.faulty.isdisjoint(rule.elements):
+                continue
+            if rule.holds(values) is False:
+                self._found += self._failed(row, check, rule, merged)
+
+    def _canonical(self, row: InputRow, merged: Mapping[str, Reported]) -> dict[str, Canonical]:
+        dataset, units = self._context.dataset, self._context.catalogue.units
+        values: dict[str, Canonical] = {}
+        for code in self._operands:
+            reported = merged.get(code)
+            values[code] = None if reported is None else canonical(reported, dataset.by_code[code], units)
+        for code, text in zip(dataset.key, row.key, strict=True):
+            values[code] = Fraction(text) if dataset.by_code[code].numeric else text
+        return values
+
+    def _failed(self, row: InputRow, check: Check, rule: Rule, merged: Mapping[str, Reported]) -> list[Finding]:
+        """One finding at every element that the rule names and the row has; one for the row where it has none."""
+        dataset = self._context.dataset
+        named = rule.elements
+        present = [code for code in named if code in row.values or code in row.place.cells]
+        figures = "，".join(f"{dataset.by_code[code].title} {_quoted(merged.get(code))}" for code in named)
+        message = f"{check.message or check.code}（{figures}）"
+        message_en = f"Check {check.code} failed: {check.rule}"
+        places: list[str | None] = [*present] or [None]
+        return [
+            self._finding(
+                "check_failed",
+                message,
+                message_en,
+                row,
+                code,
+                merged.get(code) if code else None,
+                check.rule,
+                check.severity,
+            )
+            for code in places
+        ]
+
+    def _required_cell(self, row: InputRow, element: Element) -> Finding:
+        return self._finding(
+            "required",
+            f"{element.title}为必填项",
+            f"{element.code} is required",
+            row,
+            element.code,
+            row.values.get(element.code),
+            None,
+            "error",
+        )
+
+    def _absent_column(self, code: str, rows: list[InputRow]) -> Finding:
+        title = self._context.dataset.by_code[code].title
+        first = rows[0]
+        return Finding(
+            severity="error",
+            code="required",
+            message=f"没有必填项“{title}”这一列，{len(rows)}条新记录缺少它（首见第{first.place.row}行）",
+            message_en=f"There is no column for the required {code}; {len(rows)} new records lack it",
+            sheet=first.place.sheet,
+            row=first.place.row,
+            element=code,
+            accepted=f"加一列“{title}”",
+        )
+
+    @staticmethod
+    def _finding(
+        code: str,
+        message: str,
+        message_en: str,
+        row: InputRow,
+        element: str | None,
+        value: Reported | None,
+        accepted: str | None,
+        severity: Severity,
+    ) -> Finding:
+        cell = row.place.cells.get(element) if element is not None else None
+        return Finding(
+            severity=severity,
+            code=code,
+            message=message,
+            sheet=row.place.sheet,
+            row=int(cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")) if cell is not None else row.place.row,
+            column=cell.rstrip("0123456789") if cell is not None else None,
+            cell=cell,
+            element=element,
+            value=None if value is None or _missing(value) else _quoted(value),
+            accepted=accepted,
+            message_en=message_en,
+        )
+
+
+def _missing(reported: Reported) -> bool:
+    return reported.number is None and reported.text is None and reported.flag is None
+
+
+def _quoted(reported: Reported | None) -> str:
+    if reported is None or _missing(reported):
+        return "缺"
+    if reported.number is not None:
+        return f"{plain(reported.number)}{reported.unit or ''}"
+    if reported.flag is not None:
+        return "是" if reported.flag else "否"
+    return reported.text or ""

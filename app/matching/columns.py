@@ -1,0 +1,246 @@
+"""A form's columns read into facets, each with what its headings, the caption and the form's title add."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.matching.facets import TEXT_KINDS, WAYS_OF_COUNTING, Facets, facets_of, facets_of_heading, kind_of_unit
+from app.matching.form import Form, FormColumn
+from app.matching.index import MatchIndex
+from app.matching.text import Heading, bigrams, caption_units, folded, read_heading, unit_in
+
+PLACES = frozenset({"乡镇", "行政村", "县", "市州", "村民小组", "自然村", "地区", "居委会"})
+_WHOLE = re.compile(r"^(?:总计|合计|小计|全部|总数|总体|共计|累计|汇总|全口径|全渠道)")
+_GROUPING = re.compile(
+    r"(?:情况|分类|类别|来看|指标|构成|组成|信息|状况|方面|分组|项目|性别分|分|附报|其中|概况|资料)$"
+)
+_NUMBER = re.compile(r"^[-+]?\d[\d,，]*(?:\.\d+)?[%‰]?$")
+_YEAR = re.compile(r"^(?:19|20)\d\d年?$")
+_ENDING = (
+    ("乡镇", re.compile(r"[镇乡]$|街道(?:办事处)?$")),
+    ("行政村", re.compile(r"(?:村|社区|居委会|村委会)$")),
+    ("县", re.compile(r"[县区市旗]$")),
+)
+_LEFT_OUT = re.compile(r"^(?:不含|不包括|不包含|剔除|扣除|除)")
+_PEOPLE = re.compile(r"([^及和与、,]{2,12}?)(?:对象|人员|家庭|群体)")
+_CLERICAL = re.compile(r"^(?:填|上|编|报|审|制|复|经)(?:表|报|送|核|办|出)(?:人|单位|日期|时间|部门|机关|负责人)")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHeading:
+    """One heading above a column: ``grouping`` headings order the form without restricting what is counted."""
+
+    facets: Facets
+    content: frozenset[str]
+    grouping: bool
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadColumn:
+    """A column as the matcher knows it.
+
+    ``own``: concepts of the name (or, for a bare 总人数, of the nearest heading that has any); ``notes``: of what stands
+    in brackets; ``above``: of restricting headings; ``around``: of grouping headings, title, caption.
+    """
+
+    column: FormColumn
+    heading: Heading
+    facets: Facets
+    own: frozenset[str]
+    notes: frozenset[str]
+    above: frozenset[str]
+    around: frozenset[str]
+    titled: frozenset[str]
+    headings: tuple[ReadHeading, ...]  # nearest first
+    unit: str | None
+    unit_given: bool
+    kind: str | None
+    soft_kind: str | None
+    time: frozenset[str]
+    pairs: frozenset[str]
+    full_pairs: frozenset[str]
+    whole: bool
+    promoted: bool
+    part_of_whole: bool
+    numeric: bool | None  # by the samples; None without samples
+    bookkeeping: bool
+
+    @property
+    def context(self) -> frozenset[str]:
+        return self.above | self.around | self.titled
+
+    def concepts(self) -> dict[str, float]:
+        """Every concept with the share it has in finding candidates."""
+        shares = dict.fromkeys(self.titled, 0.2)
+        shares |= dict.fromkeys(self.around, 0.3)
+        shares |= dict.fromkeys(self.notes, 0.4)
+        shares |= dict.fromkeys(self.above, 0.6)
+        shares |= dict.fromkeys(self.own, 1.0)
+        return shares
+
+
+def read_form(form: Form, index: MatchIndex) -> list[ReadColumn]:
+    """Every column of ``form`` in its context."""
+    titled: set[str] = set()
+    people = _people_of(form.title, index)
+    for text in (form.title, form.department):
+        titled.update(
+            c
+            for c in facets_of(folded(text).replace("(", "").replace(")", ""), index.lexicon).content
+            if not c.startswith("?")
+        )
+    captions = caption_units(form.caption, index.units)
+    default_unit = captions[0] if len(captions) == 1 else None
+    read = [_limited(read_column(column, frozenset(titled), default_unit, index), people) for column in form.columns]
+    return _parts_marked(read)
+
+
+def _people_of(title: str, index: MatchIndex) -> str | None:
+    """The one group of people whom the title says the form is about: 低保 in 城乡最低生活保障对象分类统计表."""
+    found = set()
+    for match in _PEOPLE.finditer(folded(title)):
+        content = facets_of(match[1], index.lexicon).content
+        if content:
+            found.add(content[-1])
+    return found.pop() if len(found) == 1 else None
+
+
+def _limited(column: ReadColumn, people: str | None) -> ReadColumn:
+    if people is None or people in column.own or "persons" not in {column.kind, column.soft_kind}:
+        return column
+    return replace(column, above=column.above | {people})
+
+
+def _read_path(path: Sequence[str], index: MatchIndex) -> list[ReadHeading]:
+    found = []
+    for text in reversed(path):
+        heading = read_heading(text, index.units)
+        facets = facets_of_heading(heading, index.lexicon)
+        whole = bool(_WHOLE.match(heading.term)) and not facets.content
+        content = frozenset(facets.content)
+        found.append(ReadHeading(facets, content, bool(_GROUPING.search(heading.term)), whole))
+    return found
+
+
+def read_column(column: FormColumn, titled: frozenset[str], default_unit: str | None, index: MatchIndex) -> ReadColumn:
+    heading = read_heading(column.name, index.units)
+    facets = facets_of(heading.term, index.lexicon)
+    path = list(column.path)
+    if heading.prefix:
+        path.append(heading.prefix)
+    headings = _read_path(path, index)
+    own, promoted = frozenset(facets.content), False
+    rest = headings
+    if not own:
+        for position, above in enumerate(headings):
+            if above.content:
+                own, promoted, rest = above.content, True, headings[position + 1 :]
+                break
+    notes = frozenset(c for note in heading.notes for c in facets_of(note, index.lexicon).content)
+    left_out = frozenset("?" + note for note in heading.notes if _LEFT_OUT.match(note))
+    if len(notes) == 1 and not promoted and (notes & WAYS_OF_COUNTING or notes & set(index.lexicon.excluding)):
+        own |= notes  # a bracket that restricts, such as (同口径) or (城镇), belongs to the name
+    own |= left_out
+    above_content = frozenset(c for h in rest if not h.grouping for c in h.content) - own
+    around = frozenset(c for h in rest if h.grouping for c in h.content) - own
+    given = (unit_in(column.unit, index.units) or folded(column.unit)) if column.unit else heading.unit
+    unit = given or default_unit
+    numeric = _numeric(column.samples)
+    kind, soft = _kind(unit if given else None, facets, headings, index)
+    own, kind = _place(own, kind, heading, column.samples, numeric)
+    pairs = bigrams(heading.term)
+    prefix = "".join(h.facets.surface for h in reversed(headings) if not h.grouping)
+    return ReadColumn(
+        column=column,
+        heading=heading,
+        facets=facets,
+        own=own,
+        notes=notes - own,
+        above=above_content,
+        around=around,
+        titled=titled,
+        headings=tuple(headings),
+        unit=unit,
+        unit_given=given is not None,
+        kind=kind,
+        soft_kind=soft,
+        time=facets.time.union(*(h.facets.time for h in headings[:1])) if headings else facets.time,
+        pairs=pairs,
+        full_pairs=bigrams(prefix + heading.term),
+        whole=any(h.whole for h in headings),
+        promoted=promoted,
+        part_of_whole=False,
+        numeric=numeric,
+        bookkeeping=_is_bookkeeping(heading.term, bool(path), index),
+    )
+
+
+def _numeric(samples: Sequence[str]) -> bool | None:
+    filled = [folded(sample) for sample in samples if folded(sample)]
+    if not filled:
+        return None
+    return sum(bool(_NUMBER.match(sample)) for sample in filled) * 2 > len(filled)
+
+
+def _kind(
+    unit: str | None, facets: Facets, headings: Sequence[ReadHeading], index: MatchIndex
+) -> tuple[str | None, str | None]:
+    measure = facets.measure
+    if measure is None and facets.share:
+        measure = "rate"
+    by_unit = kind_of_unit(unit, index.units)
+    if by_unit is not None:
+        return by_unit, measure or facets.noun_kind
+    soft = facets.noun_kind
+    for above in headings:
+        soft = soft or above.facets.measure or above.facets.noun_kind
+    return measure, soft
+
+
+def _place(
+    own: frozenset[str], kind: str | None, heading: Heading, samples: Sequence[str], numeric: bool | None
+) -> tuple[frozenset[str], str | None]:
+    """A bare place noun over text names the place itself; 地区 and 单位 are told apart by their samples."""
+    if kind not in {None, "name"} or not own or not own <= PLACES or numeric:
+        return own, kind
+    if "地区" in own:
+        own = frozenset({_ending(samples) or "乡镇"})
+    return own, "name"
+
+
+def _ending(samples: Sequence[str]) -> str | None:
+    for concept, pattern in _ENDING:
+        if any(pattern.search(folded(sample)) for sample in samples):
+            return concept
+    return None
+
+
+def _is_bookkeeping(term: str, nested: bool, index: MatchIndex) -> bool:
+    if term in index.lexicon.bookkeeping or _CLERICAL.match(term):
+        return True
+    return not nested and term in {"编号", "联系电话", "联系人", "负责人", "电话", "日期", "时间"}
+
+
+def _parts_marked(columns: list[ReadColumn]) -> list[ReadColumn]:
+    """Mark the columns whose twin stands under 总计: where a form splits and sums, the parts are not the whole."""
+    wholes = {_bare(column) for column in columns if column.whole}
+    parts = [not c.whole and bool(c.headings) and not c.headings[0].grouping and _bare(c) in wholes for c in columns]
+    return [_as_part(column) if part else column for column, part in zip(columns, parts, strict=True)]
+
+
+def _bare(column: ReadColumn) -> tuple[frozenset[str], str | None]:
+    return column.own, None
+
+
+def _as_part(column: ReadColumn) -> ReadColumn:
+    return replace(column, part_of_whole=True)
+
+
+def text_like(column: ReadColumn) -> bool:
+    """Whether the column holds words, not figures, as far as one can see."""
+    if column.kind in TEXT_KINDS:
+        return True
+    return column.numeric is False and not all(_YEAR.match(folded(s)) for s in column.column.samples)

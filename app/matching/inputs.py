@@ -1,0 +1,169 @@
+"""The inputs of formulas: what a term of a column's name means within the form, and what a part is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.matching.columns import ReadColumn
+from app.matching.features import COUNTABLE
+from app.matching.formula_book import FormulaBook
+from app.matching.index import Entry
+from app.matching.resolving import Resolver, Scored
+
+_TIME_LIMITS = frozenset({"按时", "超时"})
+
+
+@dataclass(slots=True)
+class Inputs:
+    """Looks up the inputs of one form's formulas. ``held``: what its columns were matched with, by position."""
+
+    resolver: Resolver
+    book: FormulaBook
+    columns: Sequence[ReadColumn]
+    held: Mapping[int, Scored] = field(default_factory=dict)
+
+    def path_of(self, column: ReadColumn) -> tuple[str, ...]:
+        return (*column.column.path, column.heading.prefix) if column.heading.prefix else column.column.path
+
+    def subject(self, position: int, term: str) -> list[Scored]:
+        """What the figure is about: the term, else the nearest heading that is an element, else the column before.
+
+        More than one where the term is the sum of held parts.
+        """
+        column = self.columns[position]
+        path = self.path_of(column)
+        if self.resolver.read(term, ()).facets.content:
+            return self.meant(term, path)
+        for depth in range(len(path) - 1, -1, -1):
+            found = self.meant(path[depth], path[:depth]) if self.resolver.read(path[depth], ()).facets.content else []
+            if found:
+                return found
+        if not path:
+            for before in range(position - 1, max(-1, position - 4), -1):
+                if before in self.held and self.held[before].entry.element.numeric:
+                    return [self.held[before]]
+        return []
+
+    def meant(self, term: str, path: Sequence[str]) -> list[Scored]:
+        """The element that ``term`` means, or the parts that sum to it; last, the one column of this form that says so."""
+        found = next(
+            (self.held[p] for p, c in enumerate(self.columns) if c.column.name == term and p in self.held), None
+        )
+        found = found or self.resolver.resolve(term, path)
+        read = self.resolver.read(term, path)
+        parts = self.parts(read)
+        if parts and (found is None or found.entry.path in {part.entry.path for part in parts}):
+            return parts
+        if found is not None:
+            return [found]
+        said = [
+            s
+            for s in self.held.values()
+            if read.own and read.own <= s.comparison.name.content and s.entry.element.numeric
+        ]
+        return said if len(said) == 1 else []
+
+    def heading(self, text: str, above: Sequence[str]) -> Scored | None:
+        for position, column in enumerate(self.columns):
+            if column.column.name == text and position in self.held:
+                return self.held[position]
+        read = self.resolver.read(text, above)
+        return self.resolver.resolve(text, above) if read.facets.content else None
+
+    def parts(self, column: ReadColumn) -> list[Scored]:
+        """The held elements that together make ``column``: alike but for the members of one partition, all of them held."""
+        ranked = [s for s in self.resolver.rank(column) if s.entry.element.numeric and s.comparison.values[3] <= 0.05]
+        lexicon = self.resolver.index.lexicon
+        for members in lexicon.partitions.values():
+            wanted = set(members)
+            if wanted & (column.own | column.above | column.notes):
+                continue
+            found: dict[str, Scored] = {}
+            for scored in ranked:
+                mine = wanted & scored.comparison.name.content
+                free = self.resolver.index.total(scored.comparison.missing - wanted)
+                if (
+                    len(mine) == 1
+                    and free <= 0.05
+                    and not scored.comparison.clashes
+                    and scored.comparison.values[1] > 0.9
+                ):
+                    found.setdefault(next(iter(mine)), self.resolver.without_missing(scored))
+            if set(found) == wanted and _alike(list(found.values()), wanted):
+                return [found[member] for member in members]
+        return []
+
+    def households_like(self, persons: Scored) -> Scored | None:
+        """The households of the same people, for a figure per household."""
+        for position in self.resolver.index.by_concept.get(min(persons.entry.title.content, default=""), ()):
+            other = self.resolver.index.entries[position]
+            if other.kind == "households" and other.title.content == persons.entry.title.content:
+                return self.resolver.resolve(other.element.title)
+        return None
+
+    def base_of(self, entry: Entry) -> Scored | None:
+        """What the rate of a process is measured against: 排查 for 整改, of the same things."""
+        for process in sorted(entry.title.content):
+            for base in self.book.bases.get(process, ()):
+                below = self.substituted(entry, frozenset({process, *_TIME_LIMITS}), frozenset({base}))
+                if below is not None:
+                    return below
+        return None
+
+    def substituted(self, entry: Entry, remove: frozenset[str], add: frozenset[str]) -> Scored | None:
+        """The element that means the same as ``entry`` with ``remove`` taken out and ``add`` put in its place."""
+        index = self.resolver.index
+        best: tuple[float, Entry] | None = None
+        for position in index.by_concept.get(min(add), ()):
+            other = index.entries[position]
+            if other.path == entry.path or not other.element.numeric or not _same_kind(entry, other):
+                continue
+            for wanted in [(name.content - remove) | add for name in entry.names]:
+                for name in other.names:
+                    if not add <= name.content:
+                        continue
+                    apart = index.total(wanted ^ name.content)
+                    if best is None or apart < best[0]:
+                        best = (apart, other)
+        if best is None or best[0] > 0.35:
+            return None
+        column = self.resolver.read(best[1].element.title, ())
+        return next((s for s in self.resolver.rank(column) if s.entry.path == best[1].path), None)
+
+    def whole_of(self, part: Scored, column: ReadColumn) -> Scored | None:
+        entry = part.entry
+        definition = entry.element.definition
+        mentioned = [
+            other.element.title
+            for other in self.resolver.index.entries
+            if f"{other.element.title}中" in definition and other.path != entry.path and other.kind == entry.kind
+        ]
+        if mentioned:
+            return self.resolver.resolve(max(mentioned, key=len))
+        for above in reversed(self.path_of(column)):
+            found = self.heading(above, ())
+            if found and found.entry.path != entry.path and found.entry.kind == entry.kind:
+                return found
+        for concept in (*sorted(entry.title.content & {"行政村", "村", "自然村"}), entry.kind or ""):
+            if concept in self.book.wholes:
+                found = self.resolver.first(self.book.wholes[concept], (), definition)
+                return found if found and found.entry.path != entry.path else None
+        return None
+
+
+def _same_kind(one: Entry, other: Entry) -> bool:
+    return one.kind == other.kind or (
+        one.kind in COUNTABLE and other.kind in COUNTABLE and "visits" not in {one.kind, other.kind}
+    )
+
+
+def _alike(found: Sequence[Scored], wanted: set[str]) -> bool:
+    """Whether the elements differ in nothing but the members of the partition."""
+    first = found[0]
+    rest = [scored.entry for scored in found]
+    return all(
+        entry.kind == first.entry.kind
+        and any(name.content - wanted == other.content - wanted for name in first.entry.names for other in entry.names)
+        for entry in rest
+    )

@@ -1,0 +1,86 @@
+"""Finding the one element a term means, in the context of a column: the inputs of formulas are looked up so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from app.matching.columns import ReadColumn, read_column
+from app.matching.features import Comparison, compare_all
+from app.matching.form import FormColumn
+from app.matching.index import Entry, MatchIndex
+from app.matching.scorer import Weights, probability
+
+CANDIDATES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A comparison with its log odds of being right."""
+
+    comparison: Comparison
+    log_odds: float
+
+    @property
+    def entry(self) -> Entry:
+        return self.comparison.entry
+
+    @property
+    def probability(self) -> float:
+        return probability(self.log_odds)
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Ranks the elements for columns and bare terms; remembers what it was asked within one form."""
+
+    index: MatchIndex
+    weights: Weights
+    titled: frozenset[str] = frozenset()
+    _found: dict[tuple[str, tuple[str, ...]], Scored | None] = field(default_factory=dict)
+
+    def rank(self, column: ReadColumn) -> list[Scored]:
+        """The candidates of ``column``, best first; only those that unit and measure let through."""
+        near = self.index.nearest(column.concepts(), column.pairs | column.full_pairs, CANDIDATES)
+        return self.ranked(compare_all(column, near, self.index))
+
+    def ranked(self, comparisons: Iterable[Comparison]) -> list[Scored]:
+        scored = [Scored(seen, self.weights.log_odds(seen.values)) for seen in comparisons]
+        return sorted(scored, key=lambda s: (-s.log_odds, s.entry.path))
+
+    def without_missing(self, scored: Scored) -> Scored:
+        """``scored`` as if the column had named all that the element is limited to: one part of a sum."""
+        values = list(scored.comparison.values)
+        values[6] = 0.0
+        return Scored(scored.comparison, self.weights.log_odds(values))
+
+    def read(self, term: str, path: Sequence[str]) -> ReadColumn:
+        return read_column(FormColumn(term, None, tuple(path)), self.titled, None, self.index)
+
+    def resolve(self, term: str, path: Sequence[str] = ()) -> Scored | None:
+        """The element that ``term`` means below the headings ``path``, or None if none is held (or it is no number)."""
+        key = (term, tuple(path))
+        if key not in self._found:
+            self._found[key] = self._resolve(term, path)
+        return self._found[key]
+
+    def _resolve(self, term: str, path: Sequence[str]) -> Scored | None:
+        column = self.read(term, path)
+        if not column.own:
+            return None
+        for scored in self.rank(column)[:3]:
+            seen = scored.comparison
+            if scored.log_odds < self.weights.threshold or not scored.entry.element.numeric:
+                return None
+            if seen.clashes or seen.values[3] > 0.3:
+                continue
+            return scored
+        return None
+
+    def first(self, terms: Sequence[str], path: Sequence[str] = (), preferred: str = "") -> Scored | None:
+        """The first of ``terms`` that is held; one whose title the text ``preferred`` mentions goes before the others."""
+        found = [scored for term in terms if (scored := self.resolve(term, path)) is not None]
+        for scored in found:
+            if scored.entry.element.title in preferred:
+                return scored
+        return found[0] if found else None

@@ -1,0 +1,107 @@
+"""Mapped views held in memory: computed once for a plan, a scope and the parts they rest on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import date
+
+from app.mapping.plan import Plan
+from app.mapping.run import Mapped, run
+from app.policy.scopes import Scope
+from app.services.registry import Registry, State
+from app.services.snapshot_sources import SnapshotSources
+
+
+@dataclass(frozen=True)
+class MappedState:
+    """A whole view as one caller may see it, and the digest of all that it shows."""
+
+    mapped: Mapped
+    digest: str
+
+    @property
+    def size(self) -> int:
+        return int(self.mapped.frame.estimated_size())
+
+
+class MappedViews:
+    """A cache bounded in bytes. Many readers who ask for the same at once share one computation."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, Future[MappedState]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Hashable, compute: Callable[[], MappedState]) -> MappedState:
+        with self._lock:
+            future = self._kept.get(key)
+            mine = future is None
+            if future is None:
+                future = self._kept[key] = Future()
+            self._kept.move_to_end(key)
+        if not mine:
+            return future.result()
+        try:
+            state = compute()
+        except BaseException as error:
+            with self._lock:
+                self._kept.pop(key, None)
+            future.set_exception(error)
+            raise
+        future.set_result(state)
+        with self._lock:
+            self._bytes += state.size
+            while self._bytes > self._limit and len(self._kept) > 1:
+                oldest = next(iter(self._kept))
+                if oldest == key or not self._kept[oldest].done():
+                    break
+                self._bytes -= self._kept.pop(oldest).result().size
+        return state
+
+
+def mapped_state(
+    registry: Registry, views: MappedViews, state: State, name: str, version: str, plan: Plan, scope: Scope, today: date
+) -> MappedState:
+    """The whole of ``plan`` (already restricted to visible fields) as ``scope`` lets it be seen at ``state``."""
+    datasets = {path.partition(".")[0] for path in plan.elements}
+    key = (
+        name,
+        version,
+        scope.fingerprint,
+        state.definitions_revision,
+        state.regions_revision,
+        tuple(field.name for field in plan.fields),
+        tuple(sorted((part, revision) for part, revision in state.part_revisions.items() if part[0] in datasets)),
+        # Data without a period is shown under today's regions.
+        today if _undated(plan) else None,
+    )
+
+    def compute() -> MappedState:
+        sources = SnapshotSources(registry, state, scope, today)
+        mapped = run(plan, sources, sources.coverage, state.regions, today)
+        return MappedState(mapped, frame_digest(mapped, f"{name}\0{version}"))
+
+    return views.get(key, compute)
+
+
+def _undated(plan: Plan) -> bool:
+    return plan.frequency == "once" or any(dataset.frequency == "once" for dataset in plan.datasets.values())
+
+
+def frame_digest(mapped: Mapped, prefix: str) -> str:
+    """A digest of everything the frame shows, apart from the registry's internal region ids."""
+    digest = hashlib.blake2b(prefix.encode(), digest_size=32)
+    for field in mapped.fields:
+        digest.update(f"\0{field.name}\0{field.kind}\0{field.decimals}".encode())
+    shown = mapped.frame.drop("region").rechunk()
+    buffer = io.BytesIO()
+    shown.write_ipc_stream(buffer, compression="uncompressed")
+    digest.update(buffer.getbuffer())
+    return digest.hexdigest()

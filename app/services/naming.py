@@ -1,0 +1,66 @@
+"""Names for what a caller was shown: snapshot ids and the states that cursors of the change feed go on from.
+
+A name is the same for the same content seen by the same department, and nothing can be read from it, so that a
+change the caller may not see changes no name it gets.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+
+from app.errors import Problem
+from app.policy.callers import Caller
+from app.services.mapped import MappedState
+from app.services.registry import Registry
+from app.services.visible_views import VisibleView
+from app.store import states
+from app.store.states import StoredState
+
+_NAME = re.compile(r"[a-z2-7]{32}")
+_KNOWN_AT_ONCE = 100_000
+_BAD = "快照标识或时间无效 (not a snapshot id or an instant)"
+
+
+class StateNames:
+    """Gives names to states and finds them again. Kept in the journal, so that all workers know them."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def name(self, caller: Caller, view: VisibleView, epoch: int, shown: MappedState) -> str:
+        """The name of what ``shown`` is for this department; kept durably before it is handed out."""
+        code = view.stored.stored.code
+        digest = f"{caller.department}\0{code}\0{view.version}\0{shown.digest}"
+        name = self._registry.sealer.name("state", digest)
+        with self._lock:
+            known = name in self._known
+            if known:
+                self._known.move_to_end(name)
+        if not known:
+            scope = {"department": caller.department, "grants": [grant.document() for grant in view.scope.grants]}
+            with self._registry.database.journal() as cx:
+                states.remember(
+                    cx,
+                    StoredState(
+                        id=name, digest=name, view=code, view_version=view.version, epoch=epoch, scope=scope,
+                        created_at=self._registry.now(),
+                    ),
+                )  # fmt: skip
+            with self._lock:
+                self._known[name] = None
+                while len(self._known) > _KNOWN_AT_ONCE:
+                    self._known.popitem(last=False)
+        return name
+
+    def find(self, caller: Caller, name: str) -> StoredState:
+        """The state a name stands for, if it was given to this department; else the one refusal for all others."""
+        if _NAME.fullmatch(name):
+            with self._registry.database.journal() as cx:
+                found = states.find(cx, name)
+            if found is not None and found.scope["department"] == caller.department and caller.kind == "department":
+                return found
+        raise Problem("bad_cursor", _BAD)

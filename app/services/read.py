@@ -1,0 +1,181 @@
+"""A department reads its view: gate, snapshots, mapping, selection, format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+import polars as pl
+
+from app.errors import Problem
+from app.formats.paging import Position, page
+from app.formats.selection import SortKey, parse_fields, parse_filters, parse_sort, select
+from app.formats.writing import FORMATS, json_records
+from app.mapping.plan import OutputField
+from app.policy.callers import Caller
+from app.services.answers import Answer, entity_tag, matches
+from app.services.auditing import Auditing, Reading
+from app.services.coverage import region_expression
+from app.services.mapped import MappedViews, mapped_state
+from app.services.naming import StateNames
+from app.services.questions import LARGEST_PAGE, PAGE, Question, period_expression, read_periods, read_regions
+from app.services.registry import Registry, State, resolve_instant
+from app.services.visible_views import VisibleView, past_view, require_coverage, visible_view
+from app.store import epochs
+
+PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Where a page begins: after this row of the question's answer at a named state."""
+
+    state: str
+    position: Position
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rows and fields a question asks for, in its order, before any page is cut."""
+
+    frame: pl.DataFrame
+    fields: Sequence[OutputField]
+    sort: Sequence[SortKey]
+
+
+class ViewReader:
+    """Answers questions to views. One for each process; holds what was mapped before."""
+
+    def __init__(self, registry: Registry, views: MappedViews, names: StateNames, auditing: Auditing) -> None:
+        self._registry = registry
+        self._views = views
+        self._names = names
+        self._auditing = auditing
+
+    def read(self, caller: Caller, code: str, question: Question, if_none_match: str | None, request_id: str) -> Answer:
+        """The records of a view, audited before the first byte. Raises Problem for everything that is refused."""
+        state = self._registry.state()
+        today = self._registry.today()
+        view = visible_view(state, caller, code, today)
+        _check_limit(question)
+        position = self._position(question)
+        view, state = self._at(caller, view, state, question, position)
+        outputs = [field.output for field in view.plan.fields]
+        filters = parse_filters(question.filters, outputs)
+        sort = parse_sort(question.sort, outputs)
+        fields = parse_fields(question.fields, outputs)
+        spans = read_periods(question.period, view.spec.frequency)
+        codes = read_regions(question.region)
+        require_coverage(view, state, codes, spans, today)
+        shown = mapped_state(self._registry, self._views, state, code, str(view.version), view.plan, view.scope, today)
+        frame = shown.mapped.frame
+        if spans is not None:
+            frame = frame.filter(period_expression(spans))
+        if codes is not None:
+            frame = frame.filter(region_expression(codes, frame, view.spec.frequency, state.regions, today))
+        rows, fields = select(replace(shown.mapped, frame=frame), filters, sort, fields)
+        chosen = Chosen(rows, fields, sort)
+        reading = Reading(
+            caller, "read", code, view.version, question.document(), view.agreements, state.epoch, request_id
+        )
+        name = self._names.name(caller, view, state.epoch, shown)
+        if question.format == "json":
+            answer = self._page(view, name, chosen, question, position)
+        else:
+            answer = self._whole(view, name, chosen, question, position, if_none_match)
+        etag = answer.headers["ETag"]
+        if answer.stream is None and matches(if_none_match, etag):
+            answer = Answer(304, answer.media_type, headers=answer.headers)
+        # Durable before the first byte leaves: an answer that cannot be witnessed is not given.
+        answer.finish = self._auditing.begin(reading)
+        return answer
+
+    def _at(
+        self, caller: Caller, view: VisibleView, state: State, question: Question, position: Opened | None
+    ) -> tuple[VisibleView, State]:
+        """The view and state the question is about: now, an instant, a snapshot, or where its pages began."""
+        if position is not None:
+            found = self._names.find(caller, position.state)
+            past = self._registry.state_at(found.epoch)
+            return past_view(view, past, with_version=True), past
+        if question.as_of is None:
+            return view, state
+        if question.as_of[:4].isdigit():
+            instant = resolve_instant(question.as_of)
+            with self._registry.database.read() as cx:
+                epoch = epochs.at(cx, instant)
+            past = self._registry.state_at(epoch)
+            return past_view(view, past, with_version=False), past
+        found = self._names.find(caller, question.as_of)
+        past = self._registry.state_at(found.epoch)
+        return past_view(view, past, with_version=True), past
+
+    def _position(self, question: Question) -> Opened | None:
+        if question.cursor is None:
+            return None
+        opened = self._registry.sealer.open("page", question.cursor)
+        if opened["q"] != question.digest():
+            raise Problem("bad_cursor", "游标属于另一个查询 (the cursor belongs to another question)")
+        return Opened(opened["s"], opened["p"])
+
+    def _next(self, name: str, question: Question, position: Position | None) -> str | None:
+        if position is None:
+            return None
+        return self._registry.sealer.seal("page", {"s": name, "q": question.digest(), "p": position})
+
+    def _page(self, view: VisibleView, name: str, chosen: Chosen, question: Question, opened: Opened | None) -> Answer:
+        cut = page(chosen.frame, chosen.sort, question.limit or PAGE, opened.position if opened else 0)
+        head = orjson.dumps({"view": view.spec.code, "version": view.version, "snapshot": name})[:-1]
+        tail: dict[str, object] = {"count": chosen.frame.height} if question.count else {}
+        tail["next"] = self._next(name, question, cut.position)
+        body = b"".join((head, b',"records":', json_records(chosen.fields, cut.frame), b",", orjson.dumps(tail)[1:]))
+        headers = {**PRIVATE, "ETag": entity_tag(body), "Township-Snapshot": name}
+        return Answer(200, "application/json", body, headers=headers, rows=cut.frame.height)
+
+    def _whole(
+        self,
+        view: VisibleView,
+        name: str,
+        chosen: Chosen,
+        question: Question,
+        opened: Opened | None,
+        if_none_match: str | None,
+    ) -> Answer:
+        form = FORMATS[question.format]
+        start = opened.position if opened else 0
+        cut = page(chosen.frame, chosen.sort, question.limit or max(1, chosen.frame.height), start)
+        frame = cut.frame
+        headers = {**PRIVATE, "Township-Snapshot": name, "Township-View-Version": str(view.version)}
+        following = self._next(name, question, cut.position)
+        if following is not None:
+            headers["Township-Next"] = following
+        if question.count:
+            headers["Township-Count"] = str(chosen.frame.height)
+        body = b"".join(form.write(chosen.fields, frame)) if frame.height <= _AT_ONCE else None
+        if body is not None:
+            headers["ETag"] = entity_tag(body)
+        else:
+            headers["ETag"] = self._etag_of_stream(form.name, chosen, frame)
+        headers["Content-Disposition"] = f'attachment; filename="{view.spec.code}.{form.extension}"'
+        if matches(if_none_match, headers["ETag"]):
+            return Answer(304, form.media_type, headers=headers)
+        stream = None if body is not None else form.write(chosen.fields, frame)
+        return Answer(200, form.media_type, body or b"", stream=stream, headers=headers, rows=frame.height)
+
+    def _etag_of_stream(self, name: str, chosen: Chosen, frame: pl.DataFrame) -> str:
+        # The bytes are a function of the fields and the frame, so their digest stands for the answer's.
+        fields = [[field.name, field.kind, field.decimals] for field in chosen.fields]
+        shown = frame.select([f"field:{field.name}" for field in chosen.fields]).rechunk()
+        sink = shown.write_ipc_stream(None, compression="uncompressed")
+        return entity_tag(name, orjson.dumps(fields), sink.getvalue())
+
+
+_AT_ONCE = 20_000  # rows up to which an answer is made whole, so that its digest is of its very bytes
+
+
+def _check_limit(question: Question) -> None:
+    if question.limit is None:
+        return
+    if question.limit < 1 or (question.format == "json" and question.limit > LARGEST_PAGE):
+        raise Problem("bad_request", f"limit 应为 1 至 {LARGEST_PAGE} 的整数 (limit is from 1 to {LARGEST_PAGE})")

@@ -1,0 +1,322 @@
+"""A clerk or a source department reports: gate, reading, checks, and one transaction that stores all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Literal
+
+import orjson
+
+from app.catalogue.model import Dataset
+from app.catalogue.periods import Period
+from app.errors import Finding, Problem
+from app.formats.reading import read_workbook
+from app.intake import ChangeSet, Context, Reading, RecordChange, compare, read_json_rows, read_workbook_rows
+from app.policy import gate
+from app.policy.callers import Caller
+from app.policy.scopes import Permit
+from app.services.pending import document_of_reading
+from app.services.recognise import recognise
+from app.services.registry import Registry, State
+from app.services.revisions import sealed_revision
+from app.store import idempotency, records, submissions
+from app.store.database import Write
+from app.store.ids import new_id
+from app.store.submissions import StoredSubmission
+
+Mode = Literal["apply", "check"]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRequest:
+    """What was handed in: a workbook (``data`` and ``filename``) or JSON ``rows``, and what is said about it."""
+
+    dataset: str | None
+    period: str | None
+    region: str | None
+    mode: Mode
+    filename: str | None = None
+    data: bytes | None = None
+    rows: Sequence[Any] | None = None
+    idempotency_key: str | None = None
+
+    def digest(self) -> str:
+        digest = hashlib.sha256(
+            orjson.dumps([self.dataset, self.period, self.region, self.mode, self.filename, self.rows], default=str)
+        )
+        digest.update(self.data or b"")
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to a submission. ``replayed`` says that it was given before, under the same idempotency key."""
+
+    status: int
+    body: Mapping[str, Any]
+    replayed: bool = False
+
+
+def submit(registry: Registry, caller: Caller, request: SubmissionRequest) -> Outcome:
+    """Take in a submission. Raises Problem: 403, 404, 413, 415, or 422 with every fault of what was handed in."""
+    state = registry.state()
+    known = _replay(registry, caller, request)
+    if known is not None:
+        return known
+    dataset = _dataset(registry, state, caller, request)
+    permit = gate.permit_submission(caller, dataset)
+    context = _context(registry, state, permit, dataset, request)
+    reading = _read(request, context)
+    _refuse_foreign_regions(reading)
+    identity = new_id()
+    if request.mode == "check":
+        with registry.database.read() as cx:
+            held = records.held(cx, dataset.code, [row.record_key for row in reading.rows])
+        changes = compare(reading, held, context)
+    else:
+        with registry.database.write() as write:
+            again = _recorded(write, caller, request)
+            if again is not None:
+                return again
+            held = records.held(write.connection, dataset.code, [row.record_key for row in reading.rows])
+            changes = compare(reading, held, context)
+            if changes.acceptable:
+                return _store(registry, state, write, permit, dataset, request, identity, reading, changes)
+    return _attempt(registry, state, permit, dataset, request, identity, changes)
+
+
+def _store(
+    registry: Registry,
+    state: State,
+    write: Write,
+    permit: Permit,
+    dataset: Dataset,
+    request: SubmissionRequest,
+    identity: str,
+    reading: Reading,
+    changes: ChangeSet,
+) -> Outcome:
+    pending = dataset.confirmation == "second_person" and bool(changes.new or changes.changed)
+    stored = _submission(
+        state, permit, dataset, request, identity, changes, "pending" if pending else "applied", registry.today()
+    )
+    if pending:
+        stored = replace(stored, pending=document_of_reading(reading))
+    submissions.insert(write, permit, stored)
+    if not pending:
+        epoch = records.apply(write, permit, identity, dataset.code, stamped(changes, identity))
+        if epoch is not None:
+            submissions.set_epoch(write, permit, identity, epoch)
+    revision = sealed_revision(registry, write.connection, state, dataset, permit)
+    outcome = Outcome(202 if pending else 201, body_of(stored, revision))
+    _record(write, permit.caller, request, outcome)
+    return outcome
+
+
+def _attempt(
+    registry: Registry,
+    state: State,
+    permit: Permit,
+    dataset: Dataset,
+    request: SubmissionRequest,
+    identity: str,
+    changes: ChangeSet,
+) -> Outcome:
+    """Keep that it was tried, and nothing else; a check is answered whatever it found."""
+    status = "checked" if request.mode == "check" else "rejected"
+    stored = _submission(state, permit, dataset, request, identity, changes, status, registry.today())
+    with registry.database.write() as write:
+        submissions.insert(write, permit, stored)
+        revision = sealed_revision(registry, write.connection, state, dataset, permit)
+        body = body_of(stored, revision)
+        if status == "checked":
+            outcome = Outcome(200, body)
+        else:
+            outcome = Outcome(422, _refusal(body, changes.findings).document())
+        _record(write, permit.caller, request, outcome)
+    if status == "rejected":
+        raise _refusal(body, changes.findings)
+    return outcome
+
+
+def _refusal(body: Mapping[str, Any], findings: Sequence[Finding]) -> Problem:
+    errors = sum(1 for finding in findings if finding.severity == "error")
+    extra = {key: body[key] for key in ("id", "dataset", "period", "mode", "counts")}
+    detail = f"共 {errors} 处错误，未存入任何内容 ({errors} faults; nothing was stored)"
+    # ``status`` is the number RFC 9457 has there, so the submission's own state is ``submission_status``.
+    return Problem("invalid_submission", detail, findings, extra={**extra, "submission_status": "rejected"})
+
+
+def stamped(changes: ChangeSet, identity: str) -> ChangeSet:
+    """The changes with the submission's id on every value that it brought."""
+
+    def stamp(change: RecordChange) -> RecordChange:
+        values = {
+            code: replace(value, submission=identity) if code in change.changed else value
+            for code, value in change.values.items()
+        }
+        return replace(change, values=values)
+
+    return replace(changes, new=[stamp(c) for c in changes.new], changed=[stamp(c) for c in changes.changed])
+
+
+def body_of(stored: StoredSubmission, revision: str) -> dict[str, Any]:
+    """A submission as it is answered."""
+    return {
+        "id": stored.id,
+        "dataset": stored.dataset,
+        "period": stored.period,
+        "mode": stored.mode,
+        "status": stored.status,
+        "revision": revision,
+        "counts": dict(stored.counts),
+        "findings": list(stored.findings),
+    }
+
+
+def may_write(state: State, permit: Permit, region_id: int, period: Period, today: date) -> bool:
+    """Whether a record of this region and period lies within the permit, in the hierarchy of that period."""
+    if permit.roots is None:
+        return True
+    day = today if period.frequency == "once" else period.end
+    return bool(permit.roots & {region_id, *state.regions.ancestors(region_id, day)})
+
+
+def _dataset(registry: Registry, state: State, caller: Caller, request: SubmissionRequest) -> Dataset:
+    if request.dataset is None:
+        return recognise(registry, state, caller, request.data, request.filename)
+    dataset = state.catalogue.datasets.get(request.dataset)
+    if dataset is None or not gate.knows_dataset(caller, dataset):
+        raise Problem("not_found", f"没有数据集 {request.dataset} (there is no such dataset)")
+    return dataset
+
+
+def _context(registry: Registry, state: State, permit: Permit, dataset: Dataset, request: SubmissionRequest) -> Context:
+    today = registry.today()
+    period = _period(dataset, request.period)
+    region_id = None
+    if request.region is not None:
+        day = today if period is None or period.frequency == "once" else period.end
+        region_id = state.regions.holder(request.region, day)
+        if region_id is None:
+            raise _one_finding("unknown_region", f"没有行政区划 {request.region}", "unknown region", request.region)
+        if permit.roots is not None and not permit.roots & {region_id, *state.regions.ancestors(region_id, day)}:
+            raise Problem("forbidden", f"无权为 {request.region} 填报 (the caller may not report for this region)")
+    caller = permit.caller
+    if region_id is None and caller.region_id is not None:
+        own = state.regions.state(caller.region_id, today)
+        if own is not None and own.level == dataset.level:
+            region_id = caller.region_id
+    return Context(
+        dataset=dataset,
+        catalogue=state.catalogue,
+        regions=state.regions,
+        today=today,
+        root=caller.region_id,
+        period=period,
+        region_id=region_id,
+        may_write=lambda region, when: may_write(state, permit, region, when, today),
+    )
+
+
+def _period(dataset: Dataset, text: str | None) -> Period | None:
+    if dataset.frequency == "once":
+        if text:
+            raise _one_finding("period_not_taken", "该数据集不分期间，不能给出期间", "it takes no period", text)
+        return Period("once", 0)
+    if text is None:
+        return None
+    try:
+        period = Period.parse(text)
+    except ValueError as error:
+        raise Problem("bad_request", f"期间 {text!r} 应写作 2025、2025-Q3、2025-03 等 (not a period)") from error
+    if period.frequency != dataset.frequency:
+        raise _one_finding(
+            "wrong_frequency", f"期间 {text} 与数据集的频率不符", f"the dataset is by {dataset.frequency}", text
+        )
+    return period
+
+
+def _one_finding(code: str, message: str, english: str, value: str) -> Problem:
+    finding = Finding("error", code, message, value=value, message_en=english)
+    return Problem("invalid_submission", f"{message} ({english})", [finding])
+
+
+def _read(request: SubmissionRequest, context: Context) -> Reading:
+    if request.rows is not None:
+        return read_json_rows(request.rows, context)
+    workbook = read_workbook(request.data or b"", request.filename or "")
+    return read_workbook_rows(workbook, context)
+
+
+def _refuse_foreign_regions(reading: Reading) -> None:
+    foreign = [finding for finding in reading.findings if finding.code == "forbidden_region"]
+    if foreign:
+        raise Problem("forbidden", "有无权填报的行政区划 (some regions may not be written by the caller)", foreign)
+
+
+def _submission(
+    state: State,
+    permit: Permit,
+    dataset: Dataset,
+    request: SubmissionRequest,
+    identity: str,
+    changes: ChangeSet,
+    status: str,
+    today: date,
+) -> StoredSubmission:
+    caller = permit.caller
+    return StoredSubmission(
+        id=identity,
+        dataset=dataset.code,
+        period=request.period,
+        region_id=caller.region_id if request.region is None else _requested_region(state, request, today),
+        mode=request.mode,
+        status=status,
+        channel="json" if request.rows is not None else "workbook",
+        filename=request.filename,
+        file_digest=hashlib.sha256(request.data).hexdigest() if request.data is not None else None,
+        counts=changes.counts,
+        findings=[finding.document() for finding in changes.findings],
+        created_by=caller.credential_id,
+        by_department=caller.department,
+        by_region_id=caller.region_id,
+    )
+
+
+def _requested_region(state: State, request: SubmissionRequest, today: date) -> int | None:
+    if request.region is None:
+        return None
+    day = Period.parse(request.period).end if request.period else today
+    return state.regions.holder(request.region, day)
+
+
+def _replay(registry: Registry, caller: Caller, request: SubmissionRequest) -> Outcome | None:
+    if request.idempotency_key is None:
+        return None
+    with registry.database.read() as cx:
+        return _matching(idempotency.find(cx, caller.credential_id, request.idempotency_key), request)
+
+
+def _recorded(write: Write, caller: Caller, request: SubmissionRequest) -> Outcome | None:
+    if request.idempotency_key is None:
+        return None
+    return _matching(idempotency.find(write.connection, caller.credential_id, request.idempotency_key), request)
+
+
+def _matching(found: idempotency.Kept | None, request: SubmissionRequest) -> Outcome | None:
+    if found is None:
+        return None
+    if found.request_digest != request.digest():
+        raise Problem("idempotency_mismatch", "同一幂等键不能用于不同的请求 (the key was used for another request)")
+    return Outcome(found.status, found.body, replayed=True)
+
+
+def _record(write: Write, caller: Caller, request: SubmissionRequest, outcome: Outcome) -> None:
+    if request.idempotency_key is not None:
+        idempotency.keep(
+            write, caller.credential_id, request.idempotency_key, request.digest(), outcome.status, outcome.body
+        )

@@ -1,0 +1,146 @@
+"""Which views a caller may read today, and which of their fields: the first stop of every read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from app.catalogue.periods import ordinals_between
+from app.errors import Problem
+from app.mapping.plan import Plan
+from app.mapping.spec import ViewSpec
+from app.policy import gate
+from app.policy.callers import Caller
+from app.policy.scopes import Grant, Scope
+from app.services.questions import Span
+from app.services.registry import State, StoredView
+
+_NO_VIEW = "没有这个视图 (there is no such view)"
+
+
+@dataclass(frozen=True)
+class VisibleView:
+    """A view as one caller may read it now: its plan has only the visible fields."""
+
+    stored: StoredView
+    plan: Plan
+    scope: Scope
+
+    @property
+    def spec(self) -> ViewSpec:
+        return self.stored.spec
+
+    @property
+    def version(self) -> int:
+        return self.stored.stored.version
+
+    @property
+    def agreements(self) -> tuple[str, ...]:
+        used = self.plan.elements
+        return tuple(sorted({grant.name for grant in self.scope.grants if grant.elements & used}))
+
+
+def department_scope(state: State, caller: Caller, today: date) -> Scope:
+    """What the agreements in force today give the caller. Access is always today's, whatever is asked of the past."""
+    agreements = (item.agreement for item in state.agreements.values())
+    return gate.scope_of_agreements(caller, agreements, state.roots, state.catalogue, today)
+
+
+def visible_view(state: State, caller: Caller, code: str, today: date) -> VisibleView:
+    """The view; a view that is not there and one that the caller may not see give the same 404."""
+    found = _visible(state.views.get(code), caller, department_scope(state, caller, today))
+    if found is None:
+        raise Problem("not_found", _NO_VIEW)
+    return found
+
+
+def visible_views(state: State, caller: Caller, today: date) -> list[VisibleView]:
+    """Every view the caller may read, by code."""
+    scope = department_scope(state, caller, today)
+    found = (_visible(stored, caller, scope) for _, stored in sorted(state.views.items()))
+    return [view for view in found if view is not None]
+
+
+def past_view(present: VisibleView, past: State, *, with_version: bool) -> VisibleView:
+    """The same view under today's access with the data, catalogue and regions of a past state.
+
+    ``with_version`` takes the view's version of that state too.
+    """
+    stored = present.stored
+    older = past.views.get(stored.stored.code)
+    if with_version:
+        if older is None:
+            raise Problem("not_found", _NO_VIEW)
+        stored = older
+    elif older is not None and older.stored.version == stored.stored.version:
+        stored = older
+    found = restricted(stored, present.scope)
+    if found is None:
+        raise Problem("not_found", _NO_VIEW)
+    return found
+
+
+def restricted(stored: StoredView, scope: Scope) -> VisibleView | None:
+    """The view with the fields that ``scope`` lets be seen; None when no visible field rests on an element."""
+    names = []
+    rests = False
+    for field in stored.plan.fields:
+        if field.elements:
+            if not any(scope.sees(path) for path in field.elements):
+                continue
+            rests = True
+        names.append(field.name)
+    return VisibleView(stored, stored.plan.restricted(names), scope) if rests else None
+
+
+def _visible(stored: StoredView | None, caller: Caller, scope: Scope) -> VisibleView | None:
+    if stored is None or caller.kind != "department" or stored.stored.body.get("department") != caller.department:
+        return None
+    return restricted(stored, scope)
+
+
+def require_coverage(
+    view: VisibleView, state: State, codes: Sequence[str] | None, spans: Sequence[Span] | None, today: date
+) -> None:
+    """Refuses when nothing of the regions and periods asked for is covered. What is held plays no part in it."""
+    if codes is None and spans is None:
+        return
+    if any(_overlaps(grant, view, state, codes, spans, today) for grant in view.scope.grants):
+        return
+    raise Problem("not_covered", "没有有效的共享协议覆盖所请求的区划和期间 (no agreement covers what was asked)")
+
+
+def _overlaps(
+    grant: Grant,
+    view: VisibleView,
+    state: State,
+    codes: Sequence[str] | None,
+    spans: Sequence[Span] | None,
+    today: date,
+) -> bool:
+    if not grant.elements & view.plan.elements:
+        return False
+    frequency = view.spec.frequency
+    low, high = ordinals_between(grant.first, grant.last, frequency) if frequency != "once" else (None, None)
+    if spans is not None:
+        met = [s for s in spans if (low is None or s.last >= low) and (high is None or s.first <= high)]
+        if not met:
+            return False
+        days = [day for span in met for day in (span.end.end, span.start.end)]
+    else:
+        days = [today, *(day for day in state.regions.editions()), *(day - _DAY for day in state.regions.editions())]
+    if codes is None or grant.roots is None:
+        return codes is None or any(state.regions.holder(code, day) is not None for code in codes for day in days)
+    for day in days:
+        for code in codes:
+            holder = state.regions.holder(code, day)
+            if holder is None:
+                continue
+            above = {holder, *state.regions.ancestors(holder, day)}
+            if grant.roots & above or any(holder in state.regions.ancestors(root, day) for root in grant.roots):
+                return True
+    return False
+
+
+_DAY = timedelta(days=1)

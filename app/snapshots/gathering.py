@@ -1,0 +1,88 @@
+"""From parts to the rows that a mapping runs over: years put together, columns and cells cut to what may be seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+
+from app.catalogue.model import Dataset, Element, ElementType
+from app.mapping.sources import Rows
+from app.snapshots.exact_columns import DIGITS, NotRepresentableError
+from app.snapshots.part_files import Part
+
+# Whether each of the (region, period) pairs is covered; None: every one is.
+CellCover = Callable[[pl.DataFrame], pl.Series]
+
+_INT128 = 2**127 - 1
+_TYPES: Mapping[ElementType, pl.DataType] = {
+    "integer": pl.Int128(),
+    "decimal": pl.Int128(),
+    "text": pl.String(),
+    "code": pl.String(),
+    "date": pl.Date(),
+    "boolean": pl.Boolean(),
+}
+
+
+def gather(parts: Sequence[Part], dataset: Dataset, elements: Sequence[str]) -> Rows:
+    """The rows of all ``parts`` with region, period, the key columns and the columns of ``elements``, no others.
+
+    Numeric columns are Int128 over one scale for all parts; a column that an older part does not have is null there.
+    Raises ``NotRepresentableError`` where a common scale leads beyond 128 bits.
+    """
+    asked = [dataset.by_code[code] for code in dict.fromkeys(elements) if code not in dataset.key]
+    fixed = ["region", "period", *dataset.key]
+    scale = {element.code: _common_scale(parts, element) for element in asked if element.numeric}
+    frames = [part.frame.select(*fixed, *(_column(part, element, scale) for element in asked)) for part in parts]
+    if not frames:
+        schema = {"region": pl.Int32(), "period": pl.Int32(), **dict.fromkeys(dataset.key, pl.String())}
+        return Rows(pl.DataFrame(schema={**schema, **{e.code: _TYPES[e.type] for e in asked}}), scale)
+    return Rows(frames[0] if len(frames) == 1 else pl.concat(frames), scale)
+
+
+def restrict(rows: Rows, dataset: Dataset, columns: Mapping[str, CellCover | None]) -> Rows:
+    """``rows`` with only the elements of ``columns``, their cells null where not covered, and no row without a value.
+
+    Key columns stay as they are, since they say which row it is; a covered key element also is a value of its row.
+    """
+    known = dataset.by_code.keys() & columns.keys()
+    kept = [code for code in rows.frame.columns if code in known and code not in dataset.key]
+    frame = rows.frame.select("region", "period", *dataset.key, *kept)
+    pairs = frame.select("region", "period")
+    cut: list[pl.Expr] = []
+    for code in kept:
+        cover = columns[code]
+        if cover is not None:
+            cut.append(pl.when(_covered(cover, pairs)).then(pl.col(code)).otherwise(None).alias(code))
+    frame = frame.with_columns(cut) if cut else frame
+    values: list[pl.Series | pl.Expr] = [pl.col(code).is_not_null() for code in kept]
+    for code in dataset.key:
+        if code in columns:
+            cover = columns[code]
+            values.append(pl.col(code).is_not_null() if cover is None else pl.lit(_covered(cover, pairs)))
+    there = pl.any_horizontal(values) if values else pl.lit(value=False)
+    return Rows(frame.filter(there), {code: rows.scale[code] for code in kept if code in rows.scale})
+
+
+def _covered(cover: CellCover, pairs: pl.DataFrame) -> pl.Series:
+    return cover(pairs).fill_null(value=False)
+
+
+def _common_scale(parts: Sequence[Part], element: Element) -> int:
+    code = element.code
+    common = math.lcm(1, *(part.scale.get(code, 1) for part in parts))
+    for part in parts:
+        if part.bound.get(code, 0) * (common // part.scale.get(code, 1)) > _INT128:
+            raise NotRepresentableError(f"{element.path}: no common denominator of all years within {DIGITS} digits")
+    return common
+
+
+def _column(part: Part, element: Element, scale: Mapping[str, int]) -> pl.Expr:
+    code, kind = element.code, _TYPES[element.type]
+    if code not in part.recipe.types:
+        return pl.lit(None, dtype=kind).alias(code)
+    column = pl.col(code).cast(kind)
+    factor = scale[code] // part.scale[code] if element.numeric else 1
+    return column if factor == 1 else (column * pl.lit(factor, dtype=pl.Int128)).alias(code)

@@ -1,0 +1,137 @@
+"""One part as an Arrow IPC file: written once, named by the digest of its bytes, memory-mapped, checked on opening.
+
+Integers of more than 64 bits stand as decimal128(38, 0), since Arrow has no wider integer. What the integers mean
+(scale, largest value, recipe) is in the schema metadata, so that any Arrow reader can use the file alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from urllib.parse import quote
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.snapshots.building import BuiltPart, Recipe
+
+SUFFIX = ".arrow"
+TEMPORARY = ".partial"
+_LAYOUT = 1  # raised when files of an earlier version must not be read
+_METADATA = b"township.part"
+_EMPTY = {pa.large_string(): "", pa.bool_(): False, pa.date32(): date(1970, 1, 1)}
+
+
+class DamagedPartError(OSError):
+    """The file is not what was written: cut off, changed, or of another layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The records of one dataset and year at one revision, read-only and memory-mapped.
+
+    ``frame`` has region, period, the key columns, ``_version``, then one column per element; a numeric one is
+    Int64, or Decimal(38, 0) where that is not enough, and its value is integer / ``scale[element]``.
+    """
+
+    frame: pl.DataFrame
+    scale: Mapping[str, int]
+    bound: Mapping[str, int]
+    digest: str
+    size: int
+    recipe: Recipe
+
+
+def folder_of(root: Path, dataset: str, year: int) -> Path:
+    return root / quote(dataset, safe="").replace(".", "%2E") / str(year)
+
+
+def candidates(folder: Path, revision: int) -> list[Path]:
+    """The files that may hold the part, in a fixed order."""
+    return sorted(folder.glob(f"{revision}-*{SUFFIX}"))
+
+
+def write_part(folder: Path, revision: int, built: BuiltPart) -> Path:
+    """Writes the part under a temporary name and renames it.
+
+    Several processes may do so at once: the same bytes get the same name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{revision}-{os.getpid()}-{secrets.token_hex(8)}{TEMPORARY}"
+    table = _table(built)
+    try:
+        with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        final = folder / f"{revision}-{_digest(temporary)}{SUFFIX}"
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return final
+
+
+def open_part(path: Path) -> Part:
+    """The part of ``path``; raises ``DamagedPartError`` unless its bytes are those that were written."""
+    named = path.name.removesuffix(SUFFIX).partition("-")[2]
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if hashlib.blake2b(mapped, digest_size=20).hexdigest() != named:
+            raise DamagedPartError(f"{path.name}: the bytes are not those of the name")
+        reader = pa.ipc.open_file(pa.py_buffer(mapped))
+        about = json.loads((reader.schema.metadata or {}).get(_METADATA, b"{}"))
+        if about.get("layout") != _LAYOUT:
+            raise DamagedPartError(f"{path.name}: another layout")
+        frame = pl.DataFrame(pl.from_arrow(reader.read_all()))
+        recipe = Recipe(tuple(about["key"]), about["types"], about["units"], about["factors"])
+    except (pa.ArrowException, ValueError, KeyError) as error:
+        raise DamagedPartError(f"{path.name}: {error}") from error
+    scale = {code: int(text) for code, text in about["scale"].items()}
+    bound = {code: int(text) for code, text in about["bound"].items()}
+    return Part(frame, scale, bound, named, size, recipe)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+
+
+def _table(built: BuiltPart) -> pa.Table:
+    """One record batch with views for texts: the form that Polars takes over from the mapped file without copying."""
+    wide = [name for name, kind in built.frame.schema.items() if kind == pl.Int128]
+    frame = built.frame.with_columns(pl.col(name).cast(pl.Decimal(38, 0)) for name in wide).rechunk()
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
+    # What is in memory below a null depends on the way there; with zeros, the same values give the same bytes.
+    columns = [_zeros_below_nulls(column.combine_chunks()) for column in table.columns]
+    fields = [
+        pa.field(field.name, pa.string_view() if pa.types.is_large_string(field.type) else field.type)
+        for field in table.schema
+    ]
+    recipe = built.recipe
+    about = {
+        "layout": _LAYOUT,
+        "scale": {code: str(value) for code, value in built.scale.items()},
+        "bound": {code: str(value) for code, value in built.bound.items()},
+        "key": recipe.key,
+        "types": recipe.types,
+        "units": recipe.units,
+        "factors": recipe.factors,
+    }
+    text = json.dumps(about, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    cleaned = pa.Table.from_arrays(columns, schema=table.schema).cast(pa.schema(fields))
+    return cleaned.replace_schema_metadata({_METADATA: text.encode()})
+
+
+def _zeros_below_nulls(array: pa.Array) -> pa.Array:
+    if not array.null_count:
+        return array
+    empty = pa.scalar(_EMPTY.get(array.type, 0)).cast(array.type)
+    return pc.if_else(array.is_valid(), array.fill_null(empty), pa.scalar(None, array.type))

@@ -1,0 +1,158 @@
+"""The parts on disk and in memory: opened once per process, built when missing, dropped when no longer named."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from app.catalogue.model import Dataset
+from app.catalogue.units import UnitTable
+from app.snapshots.building import PartRow, build_part
+from app.snapshots.part_files import SUFFIX, DamagedPartError, Part, candidates, folder_of, open_part, write_part
+
+PartName = tuple[str, int, int]  # dataset, year, revision
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A part in memory, with the catalogue it was last found right for."""
+
+    part: Part
+    dataset: Dataset
+    units: UnitTable
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The lock of one part while it is opened, and how many wait for it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    waiting: int = 0
+
+
+class Parts:
+    """All parts below ``folder``, which may be shared by several processes and deleted at any time.
+
+    At most about ``memory_limit_bytes`` of files are held mapped; the least recently used go first (a part in use
+    stays valid for its user).
+    """
+
+    def __init__(self, folder: Path, memory_limit_bytes: int) -> None:
+        self._folder = folder
+        self._limit = memory_limit_bytes
+        self._held: OrderedDict[PartName, _Held] = OrderedDict()
+        self._size = 0
+        self._turns: dict[PartName, _Turn] = {}
+        self._lock = threading.Lock()
+
+    def open(
+        self, dataset: Dataset, units: UnitTable, year: int, revision: int, load: Callable[[], Iterable[PartRow]]
+    ) -> Part:
+        """The part of ``dataset`` and ``year`` at ``revision``; ``load`` gives its rows and is called only to build it.
+
+        Many threads may ask at once: one of them builds. Raises ``PartError`` where the truth cannot be represented,
+        and what ``load`` raises.
+        """
+        name = (dataset.code, year, revision)
+        found = self._recall(name, dataset, units)
+        if found is not None:
+            return found
+        with self._lock:
+            turn = self._turns.setdefault(name, _Turn())
+            turn.waiting += 1
+        try:
+            with turn.lock:
+                found = self._recall(name, dataset, units)
+                if found is None:
+                    found = self._open_or_build(dataset, units, year, revision, load)
+                    self._keep(name, _Held(found, dataset, units))
+                return found
+        finally:
+            with self._lock:
+                turn.waiting -= 1
+                if not turn.waiting:
+                    self._turns.pop(name, None)
+
+    def collect_garbage(self, named: Collection[PartName], *, older_than_seconds: float = 3600) -> int:
+        """Deletes the files of parts that are not ``named`` and temporary files left behind; gives how many.
+
+        Only what is older than ``older_than_seconds`` goes, since another process may have just built it.
+        """
+        keep = set(named)
+        before = time.time() - older_than_seconds
+        gone = 0
+        for path in self._folder.glob("*/*/*"):
+            if self._name_of(path) in keep:
+                continue
+            try:
+                if path.stat().st_mtime <= before:
+                    path.unlink()
+                    gone += 1
+            except FileNotFoundError:
+                continue
+        with self._lock:
+            for name in [name for name in self._held if name not in keep]:
+                self._size -= self._held.pop(name).part.size
+        return gone
+
+    @property
+    def held_bytes(self) -> int:
+        """The size of the files that are held mapped."""
+        return self._size
+
+    def _name_of(self, path: Path) -> PartName | None:
+        revision, dash, _ = path.name.partition("-")
+        year = path.parent.name
+        if path.suffix != SUFFIX or not dash or not revision.isdigit() or not year.lstrip("-").isdigit():
+            return None
+        return unquote(path.parent.parent.name), int(year), int(revision)
+
+    def _recall(self, name: PartName, dataset: Dataset, units: UnitTable) -> Part | None:
+        with self._lock:
+            held = self._held.get(name)
+            if held is None:
+                return None
+            self._held.move_to_end(name)
+        if held.dataset is not dataset or held.units is not units:
+            if not held.part.recipe.fits(dataset, units):
+                return None
+            held.dataset, held.units = dataset, units
+        return held.part
+
+    def _keep(self, name: PartName, held: _Held) -> None:
+        with self._lock:
+            before = self._held.pop(name, None)
+            self._size += held.part.size - (before.part.size if before else 0)
+            self._held[name] = held
+            while self._size > self._limit and len(self._held) > 1:
+                _, oldest = self._held.popitem(last=False)
+                self._size -= oldest.part.size
+
+    def _open_or_build(
+        self, dataset: Dataset, units: UnitTable, year: int, revision: int, load: Callable[[], Iterable[PartRow]]
+    ) -> Part:
+        folder = folder_of(self._folder, dataset.code, year)
+        for path in candidates(folder, revision):
+            try:
+                part = open_part(path)
+            except FileNotFoundError:
+                continue
+            except DamagedPartError as error:
+                _log.warning("a damaged part is built anew: %s", error)
+                path.unlink(missing_ok=True)
+                continue
+            if part.recipe.fits(dataset, units):
+                return part
+        built = build_part(dataset, units, load())
+        try:
+            return open_part(write_part(folder, revision, built))
+        except FileNotFoundError:  # the folder was deleted meanwhile
+            return open_part(write_part(folder, revision, built))

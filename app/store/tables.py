@@ -1,0 +1,248 @@
+"""Every table. Two families: *registry* tables hold the truth, *journal* tables what reading leaves behind.
+
+On SQLite each family lives in a file of its own, so that a read that is being audited never waits for an upload;
+on PostgreSQL both are in one database. No table is ever made at run time, whatever the catalogue.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    false,
+    text,
+)
+
+from app.store.types import BIG_ID, Instant, Json
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = MetaData(naming_convention=NAMING)
+
+# The counter of everything a read can notice. One row; locked by every write, so commit order is epoch order.
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", BIG_ID, nullable=False),
+    CheckConstraint("id = 1", name="single"),
+)
+
+epoch_log = Table(
+    "epoch_log",
+    metadata,
+    Column("epoch", BIG_ID, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# Datasets, code lists, units, departments, views and agreements: every save is a new, immutable version.
+definition = Table(
+    "definition",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BIG_ID, nullable=False, index=True),
+    Column("body", Json, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+
+region = Table("region", metadata, Column("id", Integer, primary_key=True, autoincrement=False))
+
+region_state = Table(
+    "region_state",
+    metadata,
+    Column("id", BIG_ID, primary_key=True),
+    Column("region_id", ForeignKey("region.id"), nullable=False, index=True),
+    Column("code", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("parent_id", ForeignKey("region.id"), nullable=True),
+    Column("valid_from", Date, nullable=True),
+    Column("valid_to", Date, nullable=True),
+    Column("epoch", BIG_ID, nullable=False),
+    Column("superseded_epoch", BIG_ID, nullable=True),
+)
+
+succession = Table(
+    "succession",
+    metadata,
+    Column("id", BIG_ID, primary_key=True),
+    Column("date", Date, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("old_id", ForeignKey("region.id"), nullable=False),
+    Column("new_id", ForeignKey("region.id"), nullable=False),
+    Column("share", Text, nullable=True),
+    Column("document", Text, nullable=True),
+    Column("epoch", BIG_ID, nullable=False),
+    Column("superseded_epoch", BIG_ID, nullable=True),
+)
+
+submission = Table(
+    "submission",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("dataset", Text, nullable=False),
+    Column("period", Text, nullable=True),
+    Column("region_id", ForeignKey("region.id"), nullable=True, index=True),
+    Column("mode", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("filename", Text, nullable=True),
+    Column("file_digest", Text, nullable=True),
+    Column("counts", Json, nullable=False),
+    Column("findings", Json, nullable=False),
+    Column("pending", Json, nullable=True),
+    Column("epoch", BIG_ID, nullable=True),
+    Column("reason", Text, nullable=True),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False, index=True),
+    Column("by_department", Text, nullable=True, index=True),
+    Column("by_region_id", ForeignKey("region.id"), nullable=True, index=True),
+    Column("confirmed_at", Instant, nullable=True),
+    Column("confirmed_by", Text, nullable=True),
+)
+
+# Append-only: nothing of a row changes but ``superseded_epoch``, once. A withdrawal is a version too.
+record_version = Table(
+    "record_version",
+    metadata,
+    Column("id", BIG_ID, primary_key=True),
+    Column("dataset", Text, nullable=False),
+    Column("region_id", ForeignKey("region.id"), nullable=False),
+    Column("period", Integer, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("values", Json, nullable=False),
+    Column("submission_id", ForeignKey("submission.id"), nullable=True),
+    Column("epoch", BIG_ID, nullable=False),
+    Column("superseded_epoch", BIG_ID, nullable=True),
+    Column("withdrawn", Boolean, nullable=False, server_default=false()),
+    Column("reason", Text, nullable=True),
+    Index("ix_record_version_dataset_year", "dataset", "year"),
+    Index("ix_record_version_dataset_region_id_epoch", "dataset", "region_id", "epoch"),
+    Index("ix_record_version_submission_id", "submission_id"),
+    Index(
+        "uq_record_version_current",
+        "dataset",
+        "region_id",
+        "period",
+        "key",
+        unique=True,
+        sqlite_where=text("superseded_epoch IS NULL"),
+        postgresql_where=text("superseded_epoch IS NULL"),
+    ),
+)
+
+# When a part (one dataset's year) changed. The revision of a part at an epoch is the greatest not above it.
+part_revision = Table(
+    "part_revision",
+    metadata,
+    Column("dataset", Text, primary_key=True),
+    Column("year", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BIG_ID, primary_key=True, autoincrement=False),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("department", Text, nullable=True),
+    Column("region_id", ForeignKey("region.id"), nullable=True),
+    Column("role", Text, nullable=True),
+    Column("secret_hash", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Instant, nullable=True),
+    Column("revoked_at", Instant, nullable=True),
+    Column("epoch", BIG_ID, nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("credential_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_digest", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+# -- the journal ----------------------------------------------------------------------------------------------
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BIG_ID, primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("request_id", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("caller_kind", Text, nullable=False),
+    Column("credential_id", Text, nullable=True, index=True),
+    Column("department", Text, nullable=True, index=True),
+    Column("region_id", Integer, nullable=True),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=True),
+    Column("version", Integer, nullable=True),
+    Column("question", Json, nullable=True),
+    Column("agreements", Json, nullable=True),
+    Column("epoch", BIG_ID, nullable=True),
+    Column("status", Text, nullable=True),
+    Column("rows", BIG_ID, nullable=True),
+    Column("digest", Text, nullable=True),
+    sqlite_autoincrement=True,
+)
+
+# Names handed out for what a caller was answered with: snapshots, and the cursors of the change feed.
+state = Table(
+    "state",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("view", Text, nullable=False),
+    Column("view_version", Integer, nullable=False),
+    Column("epoch", BIG_ID, nullable=False),
+    Column("scope", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("secret_hash", Text, nullable=False),
+    Column("credential_id", Text, nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+JOURNAL_TABLES: tuple[Table, ...] = (audit, state, access_token)
+# In the order in which rows can be inserted: what is referred to comes first.
+REGISTRY_TABLES: tuple[Table, ...] = tuple(t for t in metadata.sorted_tables if t not in JOURNAL_TABLES)

@@ -1,0 +1,180 @@
+"""The reference documents, made from the registries they describe. Run as a program it writes them: `make reference`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from app.catalogue.unit_definitions import DIMENSIONED_DEFINITIONS, PURE_DEFINITIONS
+from app.cli import app as program
+from app.client.settings import ClientSettings
+from app.errors import ERROR_CODES
+from app.formats.selection import OPERATORS as FILTER_OPERATORS
+from app.formats.writing import FORMATS
+from app.intake.finding_codes import FINDING_CODES
+from app.main import create_app
+from app.mapping.functions import FUNCTIONS, OPERATORS
+from app.settings import Settings
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
+MADE = "<!-- made by `make reference` from the code; edit the code -->"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; bars within cells are escaped."""
+    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    lines += [
+        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def page(title: str, *parts: str) -> str:
+    return "\n".join([f"# {title}\n", f"{MADE}\n", *parts])
+
+
+def errors() -> str:
+    rows = [(f"`{kind.status} {code}`", kind.title, kind.title_en) for code, kind in ERROR_CODES.items()]
+    return page(
+        "Error codes 错误代码",
+        "`code` of an `application/problem+json` answer, with its status.\n",
+        table(("status and code", "标题", "title"), rows),
+    )
+
+
+def findings() -> str:
+    rows = [(f"`{code}`", kind.severity, kind.title, kind.title_en) for code, kind in FINDING_CODES.items()]
+    return page(
+        "Finding codes 检查结果代码",
+        "`code` of a finding; with any of severity `error` nothing is stored. Checks of a dataset have codes of their own.\n",
+        table(("code", "severity", "含义", "meaning"), rows),
+    )
+
+
+def expressions() -> str:
+    operators = [(f"`{one.sign}`", one.description, one.description_en, f"`{one.example}`") for one in OPERATORS]
+    functions = [
+        (f"`{one.signature}`", one.description, one.description_en, f"`{one.example}`") for one in FUNCTIONS.values()
+    ]
+    return page(
+        "Expressions 表达式",
+        "Of fields (`expr`) and checks (`rule`). Exact; missing operands give missing unless it is said otherwise.\n",
+        "## Operators\n",
+        table(("operator", "含义", "meaning", "example"), operators),
+        "## Functions\n",
+        table(("function", "含义", "meaning", "example"), functions),
+    )
+
+
+def formats() -> str:
+    rows = [(f"`{one.name}`", f"`{one.media_type}`", one.description, one.description_en) for one in FORMATS.values()]
+    operators = [(f"`{name}`", *described(one)) for name, one in FILTER_OPERATORS.items()]
+    return page(
+        "Formats and filters 格式与筛选",
+        "`format` of a view's records, or `Accept`:\n",
+        table(("format", "media type", "说明", "description"), rows),
+        "## Operators of `filter=name:op:value`\n",
+        table(("op", "含义", "meaning"), operators),
+    )
+
+
+def described(one: Any) -> tuple[str, str]:
+    return one.description, one.description_en
+
+
+def units() -> str:
+    rows = [
+        (
+            f"`{one.code}`",
+            f"`{one.of}`" if one.of else "",
+            one.factor,
+            " ".join(one.aliases),
+            "约" if one.approximate else "",
+        )
+        for one in (*DIMENSIONED_DEFINITIONS, *PURE_DEFINITIONS)
+    ]
+    return page(
+        "Units of measure 计量单位",
+        "One `unit` is `factor` × `of`, exactly; a unit without `of` converts only into its own multiples (十 百 千 万 亿). Quotients and\n"
+        "products of units (`公斤/亩`, `元/人·月`, `例/10万人`) need no entry. A schema folder adds more in `units.yaml`.\n",
+        table(("unit", "of", "factor", "also written", ""), rows),
+    )
+
+
+def settings() -> str:
+    def rows(model: type[Settings | ClientSettings]) -> list[tuple[str, str, str]]:
+        return [
+            (f"`TOWNSHIP_{name.upper()}`", default(field), field.description or "")
+            for name, field in model.model_fields.items()
+        ]
+
+    return page(
+        "Settings 设置",
+        "From the environment; read when the program starts.\n",
+        table(("variable", "default", "说明 / what it is"), rows(Settings)),
+        "## Of the client\n",
+        table(("variable", "default", "说明 / what it is"), rows(ClientSettings)),
+    )
+
+
+def default(field: Any) -> str:
+    if field.default_factory is not None:
+        return ""
+    return "" if field.default is None else f"`{field.default}`"
+
+
+def commands() -> str:
+    root: Any = typer.main.get_command(program)
+    parts = []
+    for word, command in root.commands.items():
+        inner: Mapping[str, Any] = getattr(command, "commands", {})
+        named = {f"{word} {name}": one for name, one in inner.items()} or {word: command}
+        for name, one in named.items():
+            parts.append(f"## `township {name}`\n")
+            parts.append(f"{' '.join((one.help or '').split())}\n")
+            taken = [(given(parameter), parameter.help or "") for parameter in one.params]
+            parts.append(table(("", "说明 / what it is"), taken) if taken else "")
+    return page("Commands 命令", *parts)
+
+
+def given(parameter: Any) -> str:
+    """How a parameter is written on the line."""
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.metavar or parameter.name.upper()}`"
+    return " ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts))
+
+
+def openapi() -> str:
+    """The OpenAPI document as it is served, so that a change of the interface shows in review."""
+    with tempfile.TemporaryDirectory() as folder:
+        document = create_app(Settings(data_dir=Path(folder))).openapi()
+    return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "errors.md": errors,
+    "expressions.md": expressions,
+    "findings.md": findings,
+    "formats.md": formats,
+    "settings.md": settings,
+    "openapi.json": openapi,
+    "units.md": units,
+}
+
+
+def main(names: Sequence[str]) -> None:
+    """Writes the named pages, by default all."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in names or PAGES:
+        (FOLDER / name).write_text(PAGES[name](), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,393 @@
+"""What a view means, worked out slowly and apart from the program: plain dicts, fractions, one cell after the other.
+
+Expressions are read by Python's own parser here. Only the calendar, the unit table and the shapes of the catalogue are
+shared with the program.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from fractions import Fraction
+from functools import cached_property
+from math import floor
+from typing import Any
+
+from app.catalogue.model import FREQUENCIES, LEVELS, Catalogue, Dataset, Element
+from app.catalogue.periods import PER_YEAR, Period
+from app.catalogue.regions import RegionState
+
+Rule = Callable[[str, int, Period], bool]
+
+
+@dataclass(frozen=True)
+class Num:
+    value: Fraction | None
+    dimension: tuple[tuple[str, int], ...] = ()
+    factor: Fraction = Fraction(1)
+    by: Fraction = Fraction(1)
+    quotient: bool = False
+    bare: bool = False
+
+    @property
+    def meant(self) -> Fraction:
+        per_cent = self.quotient and not self.dimension and self.by in (100, 1000, 10000)
+        return self.factor / self.by if per_cent else self.factor
+
+    def to(self, factor: Fraction) -> Fraction | None:
+        return None if self.value is None else self.value * self.meant / factor
+
+
+@dataclass(frozen=True)
+class Other:
+    value: Any
+
+
+@dataclass
+class Reference:
+    catalogue: Catalogue
+    records: Mapping[str, Sequence[Mapping[str, Any]]]
+    states: Sequence[RegionState]
+    rule: Rule | None
+    document: Mapping[str, Any]
+    today: date
+
+    # -- the calendar and the map --------------------------------------------------------------------------------
+    @property
+    def frequency(self) -> Any:
+        return self.document["grain"]["frequency"]
+
+    @property
+    def level(self) -> Any:
+        return self.document["grain"]["level"]
+
+    def covers(self, path: str, region: int, period: Period) -> bool:
+        return self.rule is None or self.rule(path, region, period)
+
+    def days(self, period: Period) -> list[date]:
+        if period.frequency == "once":
+            return [self.today]
+        return [period.start + timedelta(days=n) for n in range((period.end - period.start).days + 1)]
+
+    def state_on(self, region: int, day: date) -> RegionState | None:
+        for s in self.states:
+            if s.region_id == region and (s.valid_from or date.min) <= day <= (s.valid_to or date.max):
+                return s
+        return None
+
+    def lies_below(self, region: int, above: int, day: date) -> bool:
+        here: int | None = region
+        while here is not None:
+            if here == above:
+                return True
+            state = self.state_on(here, day)
+            here = state.parent_id if state else None
+        return False
+
+    @cached_property
+    def _behind(self) -> dict[Any, list[tuple[int, bool]]]:
+        return {}
+
+    def behind(self, row: int, period: Period, level: str) -> list[tuple[int, bool]]:
+        """(region, whether it exists on the last day) of every region behind a row."""
+        key = (row, period, level)
+        if key not in self._behind:
+            found = []
+            for region in sorted({s.region_id for s in self.states}):
+                alive = [d for d in self.days(period) if (s := self.state_on(region, d)) and s.level == level]
+                if alive and self.lies_below(region, row, alive[-1]):
+                    found.append((region, alive[-1] == self.days(period)[-1]))
+            self._behind[key] = found
+        return self._behind[key]
+
+    # -- one element ---------------------------------------------------------------------------------------------
+    def steps(self, dataset: Dataset) -> tuple[bool, bool, bool]:
+        """Whether the grain is coarser in time, in space, and whether the records of a list are taken together."""
+        in_time = FREQUENCIES.index(dataset.frequency) > FREQUENCIES.index(self.frequency)
+        in_space = LEVELS.index(dataset.level) > LEVELS.index(self.level)
+        return in_time, in_space, bool(dataset.key) and (in_time or in_space)
+
+    def inner(self, dataset: Dataset, period: Period) -> list[Period]:
+        if FREQUENCIES.index(dataset.frequency) <= FREQUENCIES.index(self.frequency):
+            return [period.containing(dataset.frequency)]
+        first, last = Period.of(period.start, dataset.frequency), Period.of(period.end, dataset.frequency)
+        return [Period(dataset.frequency, n) for n in range(first.ordinal, last.ordinal + 1)]
+
+    def held(self, dataset: Dataset, element: Element, region: int, period: Period) -> list[tuple[tuple[Any, ...], Any]]:
+        """(key, value) of every record there whose cell is covered and has a value."""
+        if not self.covers(element.path, region, period):
+            return []
+        return [
+            (tuple(r[k] for k in dataset.key), r[element.code])
+            for r in self.records.get(dataset.code, ())
+            if r["region"] == region
+            and Period.parse(r.get("period", ""), dataset.frequency) == period
+            and r.get(element.code) is not None
+        ]
+
+    def element(self, path: str, aggregate: str | None, row: int, period: Period, key: Any) -> tuple[Any, bool]:
+        element = self.catalogue.element(path)
+        assert element is not None
+        dataset = self.catalogue.datasets[element.dataset]
+        in_time, in_space, together = self.steps(dataset)
+        if not in_time and not in_space:
+            own = period.containing(dataset.frequency)
+            found = [v for k, v in self.held(dataset, element, row, own) if not dataset.key or k == key]
+            return self.typed(element, found[0] if found else None), self.covers(path, row, own)
+        over_time = aggregate or ("sum" if element.measure == "flow" else "last")
+        over_regions = over_time if over_time in ("mean", "min", "max", "count") else "sum"
+        groups = self.behind(row, period, dataset.level) if in_space else [(row, True)]
+        if over_time == "last" and (in_space or together):
+            groups = [(r, at_end) for r, at_end in groups if at_end]
+        covered = all(
+            self.covers(path, region, inner)
+            for region, _ in groups
+            for inner in self.inner(dataset, period)
+            if not (in_time or in_space) or any(self.state_on(region, d) for d in self.days(inner)) or not in_time
+        )
+        singles: list[Any] = []
+        total = 0
+        for region, _ in groups:
+            series: dict[Any, list[Any]] = {}
+            for inner in self.inner(dataset, period):
+                for own_key, value in self.held(dataset, element, region, inner):
+                    series.setdefault(own_key, []).append(value)
+            total += sum(len(each) for each in series.values())
+            singles += [STEPS[over_time](each) if in_time else each[0] for each in series.values()] if over_time != "count" else []
+        if over_time == "count":
+            return Num(Fraction(total)), covered
+        if not singles:
+            return self.typed(element, None), covered
+        return self.typed(element, STEPS[over_regions](singles) if in_space or together else singles[0]), covered
+
+    def typed(self, element: Element, value: Any) -> Any:
+        if not element.numeric:
+            return Other(value)
+        unit = self.catalogue.units.get(element.unit) if element.unit else None
+        exact = None if value is None else Fraction(value)
+        return Num(exact, unit.dimension, unit.factor) if unit else Num(exact)
+
+    # -- expressions ---------------------------------------------------------------------------------------------
+    def evaluate(self, node: ast.expr, aggregate: str | None, row: int, period: Period, key: Any) -> tuple[Any, bool]:
+        def at(child: ast.expr, when: Period = period) -> tuple[Any, bool]:
+            return self.evaluate(child, aggregate, row, when, key)
+
+        match node:
+            case ast.Constant(value=bool() | str()):
+                return Other(node.value), True
+            case ast.Constant(value=value):
+                return Num(Fraction(str(value)), bare=True), True
+            case ast.Attribute(value=ast.Name(id=dataset), attr=code):
+                return self.element(f"{dataset}.{code}", aggregate, row, period, key)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                value, covered = at(operand)
+                return replace(value, value=None if value.value is None else -value.value), covered
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                value, covered = at(operand)
+                return Other(None if value.value is None else not value.value), covered
+            case ast.BinOp(left=left, op=op, right=right):
+                (a, covered), (b, also) = at(left), at(right)
+                return arithmetic(type(op), a, b), covered and also
+            case ast.BoolOp(op=op, values=children):
+                found = [at(child) for child in children]
+                truths = [value.value for value, _ in found]
+                whole = (all if isinstance(op, ast.And) else any)(truths)
+                return Other(None if None in truths else whole), all(covered for _, covered in found)
+            case ast.Compare(left=left, ops=ops, comparators=rights):
+                found = [at(child) for child in (left, *rights)]
+                pairs = zip(found, found[1:], ops, strict=False)
+                truths = [compare(type(op), a[0], b[0]) for a, b, op in pairs]
+                return Other(None if None in truths else all(truths)), all(covered for _, covered in found)
+            case ast.Call(func=ast.Name(id="previous"), args=[operand]):
+                return at(operand, Period(self.frequency, period.ordinal - 1))
+            case ast.Call(func=ast.Name(id="last_year"), args=[operand]):
+                return at(operand, Period(self.frequency, period.ordinal - PER_YEAR[self.frequency]))
+            case ast.Call(func=ast.Name(id="ytd"), args=[operand]):
+                return self.ytd(operand, at, period)
+            case ast.Call(func=ast.Name(id=name), args=args):
+                if name == "to":
+                    value, covered = at(args[0])
+                    unit = self.catalogue.units.known(ast.literal_eval(args[1]))
+                    return Num(value.to(unit.factor), unit.dimension, unit.factor), covered
+                digits = ast.literal_eval(args[1]) if name == "round" and len(args) > 1 else 0
+                found = [at(child) for child in (args[:1] if name == "round" else args)]
+                return call(name, [value for value, _ in found], digits), all(covered for _, covered in found)
+        raise AssertionError(ast.dump(node))
+
+    def ytd(self, operand: ast.expr, at: Any, period: Period) -> tuple[Any, bool]:
+        named = [f"{n.value.id}.{n.attr}" for n in ast.walk(operand) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
+        elements = [self.catalogue.element(path) for path in named]
+        if {e.measure for e in elements if e} == {"cumulative"}:
+            return at(operand)
+        first = period.ordinal - period.ordinal % PER_YEAR[self.frequency]
+        found = [at(operand, Period(self.frequency, n)) for n in range(first, period.ordinal + 1)]
+        numbers = [value.value for value, _ in found]
+        total = None if None in numbers else sum(numbers, Fraction(0))
+        return replace(found[0][0], value=total), all(covered for _, covered in found)
+
+    # -- rows and fields -----------------------------------------------------------------------------------------
+    def paths(self) -> set[str]:
+        found: set[str] = set()
+        for each in self.document["fields"]:
+            text = each.get("expr") or each.get("from", "")
+            for node in ast.walk(parsed(text)) if text else []:
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id != "region":
+                    found.add(f"{node.value.id}.{node.attr}")
+        return found
+
+    def rows(self) -> list[tuple[int, Period, Any]]:
+        paths = sorted(self.paths())
+        used = {path.partition(".")[0] for path in paths}
+        lists = [d for d in (self.catalogue.datasets[u] for u in used) if d.key and not self.steps(d)[2]]
+        cells: set[tuple[int, Period]] = set()
+        for path in paths:
+            element = self.catalogue.element(path)
+            assert element is not None
+            dataset = self.catalogue.datasets[element.dataset]
+            if FREQUENCIES.index(dataset.frequency) < FREQUENCIES.index(self.frequency) or dataset in lists:
+                continue
+            cells |= {cell for cell, _ in self.present(dataset, element)}
+        if not lists:
+            return [(row, period, ()) for row, period in cells]
+        dataset = lists[0]
+        elements = [e for e in dataset.elements if e.path in paths]
+        if dataset.frequency == self.frequency:
+            return sorted({(row, p, key) for e in elements for (row, p), key in self.present(dataset, e)}, key=str)
+        found = set()
+        for row, period in cells:
+            own = period.containing(dataset.frequency)
+            found |= {(row, period, key) for e in elements for key, _ in self.held(dataset, e, row, own)}
+        return list(found)
+
+    def present(self, dataset: Dataset, element: Element) -> list[tuple[tuple[int, Period], Any]]:
+        found = []
+        for record in self.records.get(dataset.code, ()):
+            own = Period.parse(record.get("period", ""), dataset.frequency)
+            if record.get(element.code) is None or not self.covers(element.path, record["region"], own):
+                continue
+            period = own.containing(self.frequency)
+            key = tuple(record[k] for k in dataset.key)
+            rows = [record["region"]]
+            if self.steps(dataset)[1]:
+                rows = [
+                    row
+                    for row in sorted({s.region_id for s in self.states if s.level == self.level})
+                    if record["region"] in [r for r, _ in self.behind(row, period, dataset.level)]
+                ]
+            found += [((row, period), key) for row in rows]
+        return found
+
+    def answer(self) -> list[dict[str, Any]]:
+        """Every row with its region, period, key and fields."""
+        found = []
+        for row, period, key in self.rows():
+            cells = {each["name"]: self.field(each, row, period, key) for each in self.document["fields"]}
+            found.append({"region": row, "period": period.ordinal, "key": key, **cells})
+        return found
+
+    def field(self, each: Mapping[str, Any], row: int, period: Period, key: Any) -> Any:
+        if "value" in each:
+            return each["value"]
+        value, covered = self.evaluate(parsed(each.get("expr") or each["from"]), each.get("aggregate"), row, period, key)
+        if not covered:
+            return None
+        if isinstance(value, Num):
+            number = value.value
+            if "unit" in each:
+                number = value.to(self.catalogue.units.known(each["unit"]).factor)
+            shown: Any = None if number is None else rounded(number, each["decimals"], each.get("rounding", "half_up"))
+        else:
+            shown = value.value
+        if "codes" in each and shown is not None:
+            shown = each["codes"].get({True: "true", False: "false"}.get(shown, shown))
+        return each.get("default") if shown is None else shown
+
+
+STEPS: dict[str, Callable[[list[Any]], Any]] = {
+    "sum": lambda v: sum((Fraction(x) for x in v), Fraction(0)),
+    "last": lambda v: v[-1],
+    "mean": lambda v: sum((Fraction(x) for x in v), Fraction(0)) / len(v),
+    "min": min,
+    "max": max,
+}
+
+
+def parsed(text: str) -> ast.expr:
+    return ast.parse(text.replace("if(", "if_("), mode="eval").body
+
+
+def unified(values: Sequence[Num]) -> tuple[Num, list[Fraction | None]]:
+    """The first that has a unit, and every value in that unit."""
+    leading = next((v for v in values if not v.bare), None)
+    if leading is None:
+        return values[0], [v.value for v in values]
+    return leading, [v.value if v.bare else v.to(leading.meant) for v in values]
+
+
+def arithmetic(op: Any, a: Num, b: Num) -> Num:
+    if op in (ast.Add, ast.Sub):
+        leading, (left, right) = unified([a, b])
+        missing = left is None or right is None
+        value = None if missing else (left + right if op is ast.Add else left - right)  # type: ignore[operator]
+        return replace(leading, value=value)
+    sign = 1 if op is ast.Mult else -1
+    missing = a.value is None or b.value is None or (sign < 0 and b.value == 0)
+    value = None if missing else a.value * b.value if sign > 0 else a.value / b.value  # type: ignore[operator]
+    if a.bare and b.bare:
+        return Num(value, bare=True)
+    if b.bare and b.value is not None:
+        return replace(a, value=value, by=a.by * b.value**sign if b.value else a.by)
+    if a.bare and a.value is not None and sign > 0:
+        return replace(b, value=value, by=b.by * a.value if a.value else b.by)
+    powers = dict(a.dimension)
+    for base, power in b.dimension:
+        powers[base] = powers.get(base, 0) + sign * power
+    dimension = tuple(sorted((base, power) for base, power in powers.items() if power))
+    by = (a.value if a.bare and a.value else a.by) * b.by**sign if not b.bare else a.by
+    return Num(value, dimension, a.factor * b.factor**sign, by, sign < 0 or a.quotient or b.quotient)
+
+
+def compare(op: Any, a: Any, b: Any) -> bool | None:
+    left, right = (a.value, b.value)
+    if isinstance(a, Num) and isinstance(b, Num):
+        _, (left, right) = unified([a, b])
+    if left is None or right is None:
+        return None
+    tests: dict[Any, bool] = {ast.Eq: left == right, ast.NotEq: left != right}
+    if op in tests:
+        return tests[op]
+    return {ast.Lt: left < right, ast.LtE: left <= right, ast.Gt: left > right, ast.GtE: left >= right}[op]
+
+
+def call(name: str, values: list[Any], digits: int) -> Any:
+    if name == "if_":
+        condition, *branches = values
+        if not isinstance(branches[0], Num):
+            return Other(None) if condition.value is None else branches[0] if condition.value else branches[1]
+        leading, numbers = unified(branches)
+        return replace(leading, value=None if condition.value is None else numbers[0] if condition.value else numbers[1])
+    if not isinstance(values[0], Num):
+        return Other(next((v.value for v in values if v.value is not None), None))
+    leading, numbers = unified(values)
+    present = [n for n in numbers if n is not None]
+    whole = len(present) == len(numbers)
+    value: Fraction | None = None
+    if name == "coalesce":
+        value = present[0] if present else None
+    elif name in ("min", "max"):
+        value = {"min": min, "max": max}[name](present) if whole else None
+    elif name == "abs":
+        value = abs(present[0]) if whole else None
+    elif name == "round":
+        value = rounded(present[0], digits, "half_up") if whole else None
+    return replace(leading, value=value)
+
+
+def rounded(value: Fraction, decimals: int, rounding: str) -> Fraction:
+    times = Fraction(10) ** decimals
+    if rounding == "half_even":
+        return round(value * times) / times
+    size = floor(abs(value) * times + Fraction(1, 2))
+    return (size if value >= 0 else -size) / times

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import event, func, select
+
+from app.errors import Problem
+from app.store import audit
+from app.store import tables as t
+from app.store.audit import AuditEntry, AuditLog
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def _entry(request_id="r-1", **more):
+    told = {"at": NOON, "request_id": request_id, "kind": "intent", "caller_kind": "department", "action": "read"}
+    return AuditEntry(**{**told, **more})
+
+
+@pytest.fixture
+def log(database):
+    opened = AuditLog(database)
+    yield opened
+    opened.close()
+
+
+def _kept(database, **conditions):
+    with database.read_journal() as cx:
+        return audit.entries(cx, **conditions)
+
+
+def test_an_entry_is_there_with_all_it_says_when_append_returns(database, log):
+    entry = _entry(
+        credential_id="c", department="ecology", region_id=3, target="ecology-rural", version=4,
+        question={"period": "2025", "字段": ["常住人口"]}, agreements=["ecology-2026"], epoch=17, status="sent",
+        rows=3_000_000_000, digest="ab",
+    )  # fmt: skip
+    log.append(entry)
+    assert [kept.entry for kept in _kept(database)] == [entry]
+
+
+def test_what_is_not_said_stays_unsaid(database, log):
+    log.append(_entry())
+    with database.read_journal() as cx:
+        row = cx.execute(select(t.audit)).mappings().one()
+    assert {name for name, value in row.items() if value is not None} == {
+        "id",
+        "at",
+        "request_id",
+        "kind",
+        "caller_kind",
+        "action",
+    }
+
+
+def test_many_threads_lose_nothing_and_each_finds_its_own_entry_at_once(database, log):
+    def one(number):
+        log.append(_entry(f"r-{number}"))
+        return len(_kept(database, request_id=f"r-{number}"))
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(one, range(200))) == [1] * 200
+    assert {kept.entry.request_id for kept in _kept(database, limit=500)} == {f"r-{number}" for number in range(200)}
+
+
+def test_entries_that_come_while_a_commit_is_under_way_share_the_next(database, log):
+    commits = []
+    event.listen(database.journal_writer, "commit", lambda _: commits.append(1))
+    log.append(_entry("first"))
+    commits.clear()
+    with database.journal() as cx:
+        cx.execute(select(t.audit)).all()
+        if database.dialect == "postgresql":
+            cx.exec_driver_sql("LOCK TABLE audit IN EXCLUSIVE MODE")
+        waiting = [log.submit(_entry(f"r-{number}")) for number in range(100)]
+        assert not any(future.done() for future in waiting)
+    wait(waiting, timeout=10)
+    assert all(future.exception() is None for future in waiting)
+    assert len(commits) <= 3  # the one that held them up, the entry taken alone, and all the others together
+    assert len(_kept(database, limit=500)) == 101
+
+
+def test_entries_of_one_thread_keep_their_order(database, log):
+    futures = [log.submit(_entry(f"r-{number:03}")) for number in range(50)]
+    wait(futures)
+    assert [kept.entry.request_id for kept in reversed(_kept(database))] == [f"r-{number:03}" for number in range(50)]
+
+
+def test_an_entry_that_cannot_be_kept_is_told_to_who_waits_and_the_log_goes_on(database, log):
+    with pytest.raises(Exception, match=r"(?i)null"):
+        log.append(_entry(action=None))
+    log.append(_entry("after"))
+    assert [kept.entry.request_id for kept in _kept(database)] == ["after"]
+
+
+def test_closing_writes_what_waits_and_refuses_what_comes_later(database):
+    log = AuditLog(database)
+    futures = [log.submit(_entry(f"r-{number}")) for number in range(20)]
+    log.close()
+    assert all(future.done() for future in futures)
+    assert len(_kept(database)) == 20
+    with pytest.raises(Problem) as told:
+        log.append(_entry("late"))
+    assert told.value.code == "unavailable"
+    log.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "audit-writer" and thread.is_alive()]
+
+
+def test_administrators_find_entries_by_who_what_and_when(database, log):
+    for number in range(6):
+        who = "ecology" if number % 2 else "police"
+        what = "read" if number else "export"
+        at = NOON + timedelta(hours=number)
+        log.append(
+            _entry(f"r-{number}", at=at, department=who, credential_id=f"c-{number % 3}", target="v", action=what)
+        )
+
+    def numbers(**conditions):
+        return [int(kept.entry.request_id[2:]) for kept in _kept(database, **conditions)]
+
+    assert numbers() == [5, 4, 3, 2, 1, 0]
+    assert numbers(department="ecology") == [5, 3, 1]
+    assert numbers(credential_id="c-0", department="ecology") == [3]
+    assert numbers(action="export") == [0]
+    assert numbers(target="w") == []
+    assert numbers(since=NOON + timedelta(hours=2), until=NOON + timedelta(hours=4)) == [3, 2]
+    first = _kept(database, limit=2)
+    assert [int(kept.entry.request_id[2:]) for kept in _kept(database, limit=2, before_id=first[-1].id)] == [3, 2]
+
+
+def test_two_processes_worth_of_logs_write_side_by_side(database):
+    logs = [AuditLog(database) for _ in range(3)]
+    with ThreadPoolExecutor(6) as pool:
+        wait([pool.submit(logs[number % 3].append, _entry(f"r-{number}")) for number in range(60)])
+    for log in logs:
+        log.close()
+    with database.read_journal() as cx:
+        assert cx.execute(select(func.count()).select_from(t.audit)).scalar_one() == 60

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import threading
+import zipfile
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from itertools import product
+
+import orjson
+import pytest
+from sqlalchemy import select
+
+from app.catalogue.periods import Period
+from app.catalogue.region_plan import RegionPlan
+from app.catalogue.regions import RegionState, Succession
+from app.errors import Problem
+from app.store import archive, audit, backup, credentials, definitions, idempotency, records, regions, secrets
+from app.store import states as states_
+from app.store import tables as t
+from app.store.audit import AuditEntry
+from app.store.states import StoredState
+from tests.fixtures.databases import KINDS
+from tests.store.given import administration, change, given_regions, part, submit, submitting
+
+PAIRS = list(product(KINDS, KINDS))
+
+
+def _fill(database):
+    """Something in every table, with what databases like to bend: order of text, fractions, quotes, nothing at all."""
+    given_regions(database, 1, 2, 3)
+    edge = Succession(date(2020, 1, 1), "merge", 3, 2, Fraction(1, 3), "湘民发〔2019〕1号")
+    states = (
+        RegionState(1, "430682", "临湘市", "county", None, date(1992, 9, 1)),
+        RegionState(2, "430682101", "忠防镇", "township", 1, None, date(2024, 12, 31)),
+    )
+    with database.write() as write:
+        regions.save(write, administration(), RegionPlan(add_states=states, add_successions=(edge,)))
+        for code in ("a", "B", "ä", "中", "_", "-", "aa"):
+            definitions.put(write, administration(), "view", code, {"z": 1, "a": "引号\" ' \\ \n\u0000", "n": None})
+        end = datetime(2027, 1, 1, tzinfo=UTC)
+        made, key = credentials.create(
+            write, administration(), name="生态", kind="department", department="ecology", expires_at=end
+        )
+        idempotency.keep(write, "c", "k", "digest", 201, {"id": 1})
+    submit(database, change(1, "2024", "10"), change(2, "2025", "0.10", ("井-1",)))
+    submit(database, change(1, "2024", "11"))
+    with database.write() as write:
+        records.withdraw(write, submitting(), "population", 2, Period("year", 2025), ("井-1",), "重复")
+    with database.journal() as cx:
+        now = datetime(2026, 3, 1, 0, 0, 0, 5, tzinfo=UTC)
+        states_.remember(cx, StoredState("s", "d", "v", 1, 3, {"grants": []}, now))
+        audit.insert_entries(cx, [AuditEntry(now, "r", "intent", "department", "read", question={"问": None})])
+        credentials.issue_token(cx, made, now, timedelta(hours=1))
+    return key
+
+
+def _digests(database):
+    found: dict[str, archive.TableDigest] = {}
+    for opened in (database.read, database.read_journal):
+        with opened() as cx:
+            for name, table in archive.reflected(cx).items():
+                digest = archive.digest_table(cx, table)
+                found[name] = max(found.get(name, digest), digest, key=lambda each: each.rows)
+    return found
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_a_copy_says_the_same_in_every_table(new_database, source, target):
+    one, other = new_database(source), new_database(target)
+    key = _fill(one)
+    backup.copy(one, other)
+    before, after = _digests(one), _digests(other)
+    assert [name for name in before if before[name] != after[name]] == []
+    assert [name for name, digest in before.items() if digest.rows == 0] == []
+    with one.read() as cx, other.read() as copied:
+        assert secrets.sealing_key(cx) == secrets.sealing_key(copied)
+        assert secrets.lineage(cx) != secrets.lineage(copied)
+        assert credentials.find_by_key(cx, key) == credentials.find_by_key(copied, key) is not None
+        assert definitions.latest(cx) == definitions.latest(copied)
+    assert part(one, 2024, 99) == part(other, 2024, 99)
+
+
+@pytest.mark.parametrize("target", KINDS)
+def test_a_restored_registry_goes_on_where_the_old_one_was(new_database, tmp_path, target):
+    source, restored = new_database("sqlite"), new_database(target)
+    _fill(source)
+    backup.backup(source, tmp_path / "b.zip")
+    manifest = backup.restore(restored, tmp_path / "b.zip")
+    assert restored.epoch() == source.epoch() == manifest.epoch
+    with source.read() as cx:
+        last = max(cx.execute(select(t.record_version.c.id)).scalars())
+    assert submit(restored, change(1, "2024", "12")) == manifest.epoch + 1
+    with restored.read() as cx:
+        assert max(cx.execute(select(t.record_version.c.id)).scalars()) == last + 1
+    with restored.journal() as cx:
+        audit.insert_entries(cx, [AuditEntry(datetime.now(UTC), "next", "act", "operator", "restore")])
+    with restored.read_journal() as cx:
+        assert [kept.id for kept in audit.entries(cx)] == [2, 1]
+
+
+def test_a_backup_while_serving_is_of_one_moment(database, new_database, database_kind, tmp_path):
+    given_regions(database)
+    stop = threading.Event()
+
+    def go_on() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            submit(database, change(1, "2025", str(number)), change(2, "2025", str(number)))
+
+    writer = threading.Thread(target=go_on)
+    writer.start()
+    try:
+        manifests = [backup.backup(database, tmp_path / f"{number}.zip") for number in range(3)]
+    finally:
+        stop.set()
+        writer.join()
+    for number, manifest in enumerate(manifests):
+        restored = new_database(database_kind)
+        backup.restore(restored, tmp_path / f"{number}.zip")
+        assert restored.epoch() == manifest.epoch
+        found = part(restored, 2025, manifest.epoch)
+        assert len(set(found.values())) <= 1
+        assert manifest.tables["record_version"].rows == 2 * manifest.tables["submission"].rows
+    assert list(tmp_path.glob("*.partial")) == []
+
+
+def test_a_database_that_holds_anything_is_not_restored_into(database, tmp_path):
+    given_regions(database)
+    backup.backup(database, tmp_path / "b.zip")
+    with pytest.raises(Problem) as told:
+        backup.restore(database, tmp_path / "b.zip")
+    assert told.value.code == "conflict"
+    assert "region" in told.value.detail
+
+
+def _rewritten(source, target, change_member):
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, change_member(name, old.read(name)))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda name, data: data.replace(b'\\"10\\"', b'\\"11\\"') if name == "tables/record_version.jsonl" else data,
+        lambda name, data: data.split(b"\n", 1)[1] if name == "tables/epoch_log.jsonl" else data,
+        lambda name, data: b"{}" if name == "manifest.json" else data,
+        lambda name, data: data.replace(b'"format": 1', b'"format": 9') if name == "manifest.json" else data,
+    ],
+)
+def test_a_damaged_backup_is_refused_before_anything_is_written(
+    database, new_database, database_kind, tmp_path, damage
+):
+    _fill(database)
+    backup.backup(database, tmp_path / "good.zip")
+    _rewritten(tmp_path / "good.zip", tmp_path / "bad.zip", damage)
+    empty = new_database(database_kind)
+    with pytest.raises(Problem) as told:
+        backup.restore(empty, tmp_path / "bad.zip")
+    assert told.value.code == "bad_request"
+    assert empty.epoch() == 0
+    backup.restore(empty, tmp_path / "good.zip")
+
+
+def test_a_file_that_is_no_backup_is_refused(database, tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"PK nothing")
+    for name in ("x.zip", "missing.zip"):
+        with pytest.raises(Problem) as told:
+            backup.restore(database, tmp_path / name)
+        assert told.value.code == "bad_request"
+
+
+def test_a_backup_of_a_newer_program_is_refused(database, new_database, database_kind, tmp_path):
+    def newer(name, data):
+        return orjson.dumps({**orjson.loads(data), "revision": "2999_01_01_later"}) if name == "manifest.json" else data
+
+    backup.backup(database, tmp_path / "b.zip")
+    _rewritten(tmp_path / "b.zip", tmp_path / "n.zip", newer)
+    with pytest.raises(Problem) as told:
+        backup.restore(new_database(database_kind), tmp_path / "n.zip")
+    assert told.value.code == "bad_request"
+
+
+def test_a_restore_that_fails_half_way_leaves_the_database_empty(
+    database, new_database, database_kind, tmp_path, monkeypatch
+):
+    _fill(database)
+    backup.backup(database, tmp_path / "b.zip")
+    empty = new_database(database_kind)
+
+    def fail(_):
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(secrets, "new_lineage", fail)
+        with pytest.raises(RuntimeError):
+            backup.restore(empty, tmp_path / "b.zip")
+    assert empty.epoch() == 0
+    backup.restore(empty, tmp_path / "b.zip")
