@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+
 import typer
 
-from app.client import commands as client_commands
-from app.demo import commands as demo_commands
-from app.host import commands as host_commands
-from app.host import credential_commands, keeping_commands
+ROOMS: Mapping[str, tuple[str, ...]] = {  # in the order of `township --help`
+    "app.demo.commands": ("demo",),
+    "app.host.commands": ("serve", "migrate", "apply", "export"),
+    "app.host.keeping_commands": ("backup", "restore", "copy"),
+    "app.host.credential_commands": ("credentials",),
+    "app.client.commands": ("upload", "template", "submissions", "confirm", "pull"),
+}
 
-app = typer.Typer(
-    name="township",
-    help="一次采集、多方共享：乡镇统一数据登记库 / Collect once, share many: the township data registry.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-demo_commands.register(app)
-host_commands.register(app)
-keeping_commands.register(app)
-app.add_typer(credential_commands.app, name="credentials")
-client_commands.register(app)
+
+def program(word: str | None = None) -> typer.Typer:
+    """The program with all its commands; with the word of one command, only the room that has it.
+
+    Loading every room takes seconds (databases, data frames, the web), which a clerk's upload need not wait for.
+    """
+    built = typer.Typer(
+        name="township",
+        help="一次采集、多方共享：乡镇统一数据登记库 / Collect once, share many: the township data registry.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    built.callback()(together)
+    for room in [name for name, words in ROOMS.items() if word in words] or ROOMS:
+        import_module(room).register(built)
+    return built
+
+
+def together() -> None:
+    """Keeps a single command under its own name."""
 
 
 def main() -> None:
     """The entry point of the distribution."""
-    app()
+    program(next((word for word in sys.argv[1:] if not word.startswith("-")), None))()
 
 
 if __name__ == "__main__":

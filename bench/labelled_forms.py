@@ -1,4 +1,4 @@
-"""The labelled forms: reading them, scoring answers to them, training on them. Used by ``bench/match.py`` and the tests."""
+"""The labelled forms: reading them, scoring answers, training. Used by ``bench/match.py`` and the tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from app.catalogue.model import Catalogue, Code, CodeList, Dataset, Element
+from app.catalogue.model import Catalogue, Code, CodeList, Dataset, Element, ElementType, Measure
 from app.catalogue.units import BUILTIN_UNITS
 from app.matching.assignment import assign
 from app.matching.columns import ReadColumn, read_form
@@ -43,8 +43,8 @@ class Prepared:
 def read_catalogue(path: Path = DATA / "catalogue.json") -> Catalogue:
     """The labelled set's elements as a catalogue: a dataset per letters of the code."""
     body = json.loads(path.read_text("utf-8"))
-    types = {"number": "decimal", "integer": "integer", "code": "code"}
-    measures = {"rate": "ratio", "dimension": "attribute"}
+    types: dict[str, ElementType] = {"number": "decimal", "integer": "integer", "code": "code"}
+    measures: dict[str, Measure] = {"rate": "ratio", "stock": "stock", "flow": "flow"}
     grouped: dict[str, list[Element]] = {}
     titles: dict[str, str] = {}
     for e in body["elements"]:
@@ -56,7 +56,7 @@ def read_catalogue(path: Path = DATA / "catalogue.json") -> Catalogue:
                 e["code"].lower(),
                 e["name"],
                 types.get(e["type"], "text"),
-                measures.get(e["stat"], e["stat"]),
+                measures.get(e["stat"], "attribute"),
                 "open",
                 tuple(e["aliases"]),
                 e["definition"],
@@ -185,7 +185,7 @@ def predictions(match: FormMatch, labelled: dict[str, Any]) -> list[dict[str, An
 
 
 def score(labelled: Sequence[dict[str, Any]], answered: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
-    """Precision, recall and F1 of matches and of formulas, recall among the first three, traps fallen into, conversions."""
+    """Precision, recall and F1 of matches and of formulas, recall at three, traps fallen into, conversions."""
     n: Counter[str] = Counter()
     for form in labelled:
         answers = {answer["pos"]: answer for answer in answered.get(form["id"], [])}
@@ -234,7 +234,7 @@ def _share(part: int, whole: int) -> float:
 
 
 def _accepted(truth: dict[str, Any]) -> list[set[str]]:
-    others = [{word for word in _codes(expression)} for expression in truth.get("alt_exprs", [])]
+    others = [set(_codes(expression)) for expression in truth.get("alt_exprs", [])]
     return [set(truth["inputs"]), *others]
 
 

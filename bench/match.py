@@ -1,4 +1,4 @@
-"""Figures of the form gate on the labelled forms, each form answered by weights trained on the others; and the training.
+"""Figures of the form gate on labelled forms, each answered by weights trained on the others; and the training.
 
 python -m bench.match                      leave one form out, print the figures
 python -m bench.match --train              train on all labelled forms and write the weights
@@ -19,8 +19,7 @@ from typing import Any
 
 from app.catalogue.model import Catalogue
 from app.matching import Form, MatchIndex, match_form
-from app.matching.scorer import Weights
-from bench.labelled_forms import DATA, Prepared, code_of, predictions, prepare, read_catalogue, read_forms, score, train
+from bench.labelled_forms import DATA, Prepared, predictions, prepare, read_catalogue, read_forms, score, train
 
 WEIGHTS = Path(__file__).parent.parent / "app" / "matching" / "knowledge" / "weights.json"
 
@@ -98,7 +97,7 @@ def main() -> None:
         speed(catalogue, prepared[0].form)
         return
     if options.train:
-        weights: Weights = train(prepared)
+        weights = train(prepared)
         WEIGHTS.write_text(weights.document() + "\n", "utf-8")
         print(f"{len(prepared)} forms; threshold {weights.threshold}, automatic from {weights.automatic}")
         for name, weight in zip(weights.features, weights.weights, strict=True):
@@ -111,7 +110,7 @@ def main() -> None:
     if options.write:
         options.write.write_text(json.dumps({"forms": answers}, ensure_ascii=False), "utf-8")
     for name, value in score(chosen, answers).items():
-        print(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")
+        print(f"{name:20} {value:.4f}".removesuffix(".0000") if value > 1 else f"{name:20} {value:.4f}")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ _SUBMISSION = {"application/json": {"schema": {"$ref": "#/components/schemas/Sub
     },
 )
 async def create(request: Request, services: Services, caller: Known, identity: RequestId) -> Response:
-    """Take in a workbook (multipart) or rows (JSON). All or nothing; with any error nothing is stored but the attempt."""
+    """Take in a workbook (multipart) or rows (JSON): all or nothing; with any error only the attempt is kept."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         asked = await _multipart(request)
@@ -101,28 +101,28 @@ def _submit(services: Errands, caller: Caller, asked: SubmissionRequest, identit
 
 
 async def _multipart(request: Request) -> dict[str, Any]:
-    form = await request.form(max_files=1, max_fields=10)
-    unknown = sorted(set(form.keys()) - _PARTS)
-    if unknown:
-        raise Problem("unknown_parameter", f"不认识的表单项: {', '.join(unknown)} (unknown form parts)")
-    file = form.get("file")
-    if not isinstance(file, UploadFile):
-        raise Problem("bad_request", "须上传一个文件，表单项名为 file (a part named file is needed)")
-    texts: dict[str, str | None] = {}
-    for name in ("dataset", "period", "region", "mode"):
-        value = form.get(name)
-        if isinstance(value, UploadFile):
-            raise Problem("bad_request", f"表单项 {name} 应为文字 (a text is needed)")
-        texts[name] = value.strip() or None if value is not None else None
-    data = await file.read()
-    return {
-        "dataset": texts["dataset"],
-        "period": texts["period"],
-        "region": texts["region"],
-        "mode": _mode(texts["mode"]),
-        "filename": (file.filename or "")[:255],
-        "data": data,
-    }
+    async with request.form(max_files=1, max_fields=10) as form:
+        unknown = sorted(set(form.keys()) - _PARTS)
+        if unknown:
+            raise Problem("unknown_parameter", f"不认识的表单项: {', '.join(unknown)} (unknown form parts)")
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise Problem("bad_request", "须上传一个文件，表单项名为 file (a part named file is needed)")
+        texts: dict[str, str | None] = {}
+        for name in ("dataset", "period", "region", "mode"):
+            value = form.get(name)
+            if isinstance(value, UploadFile):
+                raise Problem("bad_request", f"表单项 {name} 应为文字 (a text is needed)")
+            texts[name] = value.strip() or None if value is not None else None
+        data = await file.read()
+        return {
+            "dataset": texts["dataset"],
+            "period": texts["period"],
+            "region": texts["region"],
+            "mode": _mode(texts["mode"]),
+            "filename": (file.filename or "")[:255],
+            "data": data,
+        }
 
 
 def _json(body: bytes) -> dict[str, Any]:

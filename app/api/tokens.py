@@ -50,8 +50,8 @@ _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 )
 async def token(request: Request, services: Services) -> Response:
     """An access token for a credential id and its key."""
-    form = await request.form(max_files=0, max_fields=10)
-    given = {name: value for name, value in form.items() if isinstance(value, str)}
+    async with request.form(max_files=0, max_fields=10) as form:
+        given = {name: value for name, value in form.items() if isinstance(value, str)}
     if given.get("grant_type") != "client_credentials":
         code = "unsupported_grant_type" if given.get("grant_type") else "invalid_request"
         return _refused(400, code, "只支持 client_credentials (only client_credentials)")

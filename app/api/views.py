@@ -61,7 +61,7 @@ def schema(view: str, services: Services, caller: Known) -> dict[str, Any]:
         **answers(400, 401, 403, 404, 406, 503),
     },
 )
-def records(
+def records(  # noqa: PLR0913, PLR0917 - one for each parameter of the contract
     view: str,
     services: Services,
     caller: Known,

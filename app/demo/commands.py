@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -42,17 +43,16 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with (
+            listening_place(0 if once else port) as place,
             tempfile.TemporaryDirectory(prefix="township-demo-", ignore_cleanup_errors=True) as folder,
             refusals_told(),
         ):
             keys, count = prepare(Path(folder))
-            console.print(
-                f"全新的登记库 (a fresh registry): {folder}，目录 {count} 项 (things in its catalogue)", markup=False
-            )
-            with served(Path(folder), 0 if once else port) as url:
+            console.print(Text(f"全新的登记库 (a fresh registry): {folder}，目录 {count} 项 (things in its catalogue)"))
+            with served(Path(folder), place) as url:
                 code = tour(url, keys, console, once=once)
                 if once:
-                    console.print(f"{time.monotonic() - started:.1f} s", style="dim")
+                    console.print(Text(f"{time.monotonic() - started:.1f} s", style="dim"))
                     raise typer.Exit(code)
                 invite(console, url, keys, folder)
                 signal.pause()
@@ -63,27 +63,30 @@ def demo(
         raise typer.Exit(1) from error
 
 
-@contextmanager
-def served(folder: Path, port: int) -> Iterator[str]:
-    """A real server on the registry in ``folder``, for as long as the context lasts. Gives its URL."""
+def listening_place(port: int) -> socket.socket:
+    """The address of the demo, kept free for it. Ends the command where it is taken."""
     try:
-        reserved = reserve(HOST, port)
+        return reserve(HOST, port)
     except OSError as error:
         text = f"端口 {port} 已被占用，请用 --port 另选 (the port is taken): {error.strerror}"
         Console(stderr=True).print(Text(text, style="bold red"))
         raise typer.Exit(1) from error
+
+
+@contextmanager
+def served(folder: Path, place: socket.socket) -> Iterator[str]:
+    """A real server on the registry in ``folder``, for as long as the context lasts. Gives its URL."""
     # Whatever the operator has set for a real registry must not reach this one.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TOWNSHIP_")}
     environment["TOWNSHIP_DATA_DIR"] = str(folder)
-    with reserved:
-        worker = start_worker(APPLICATION, HOST, reserved.getsockname()[1], environment=environment)
-        try:
-            if not worker.wait_ready():
-                Console(stderr=True).print(Text("服务未能启动 (the server did not start)", style="bold red"))
-                raise typer.Exit(1)
-            yield address(reserved)
-        finally:
-            worker.stop(seconds=5)
+    worker = start_worker(APPLICATION, HOST, place.getsockname()[1], environment=environment)
+    try:
+        if not worker.wait_ready():
+            Console(stderr=True).print(Text("服务未能启动 (the server did not start)", style="bold red"))
+            raise typer.Exit(1)
+        yield address(place)
+    finally:
+        worker.stop(seconds=5)
 
 
 def tour(url: str, keys: Keys, console: Console, *, once: bool) -> int:

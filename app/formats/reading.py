@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from pathlib import PurePath
 
 from python_calamine import (
@@ -25,9 +25,10 @@ from app.formats.reading_archives import Archive
 from app.formats.reading_csv import read_csv
 from app.formats.reading_limits import MAX_FILE_BYTES, damaged, too_large, unsupported
 from app.formats.reading_ods import OdsSheet, read_ods_sheets
+from app.formats.reading_plain_xlsx import plain_structure
 from app.formats.reading_xls import SIGNATURE, XlsSheet, read_xls_parts
 from app.formats.reading_xlsx import SheetStructure, read_parts, read_structure
-from app.intake.grid import STAMP_SHEET, Cell, CellError, Grid, Span, Workbook, shown_value
+from app.intake.grid import STAMP_SHEET, Cell, CellError, Grid, Span, Workbook
 
 MEDIA_TYPES: Mapping[str, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -37,6 +38,8 @@ MEDIA_TYPES: Mapping[str, str] = {
     "tsv": "text/tab-separated-values",
 }
 """What is read, by the usual ending of its name."""
+
+_Value = float | str | bool | date | time | timedelta
 
 _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "这是 PDF 文件，不是表格", "this is a PDF, not a workbook"),
@@ -85,7 +88,10 @@ def _xlsx(data: bytes, archive: Archive) -> Workbook:
     structures: dict[str, SheetStructure] = {}
     for sheet in parts.sheets:
         if sheet.part in archive and (not sheet.hidden or sheet.name == STAMP_SHEET):
-            structures[sheet.name] = read_structure(sheet, archive.read(sheet.part), parts.percent_formats)
+            xml = archive.read(sheet.part)
+            quick = plain_structure(xml, parts.percent_formats)
+            structures[sheet.name] = quick if quick is not None else read_structure(sheet, xml, parts.percent_formats)
+            del xml
     del archive
     with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
         grids: list[Grid] = []
@@ -148,27 +154,30 @@ def _grid(
     hidden_rows: Iterable[int],
     merged: Iterable[Span],
 ) -> Grid:
-    rows: list[list[Cell]] = sheet.to_python(skip_empty_area=True)  # type: ignore[assignment] - times are replaced below
+    rows = [[_cell(value) for value in row] for row in sheet.to_python(skip_empty_area=True)]
     start = sheet.start
     top, left = (start[0] + 1, start[1] + 1) if start is not None and rows else (1, 1)
-    for row in rows:
-        for at, cell in enumerate(row):
-            if isinstance(cell, time | timedelta):
-                row[at] = str(cell)
     if errors:
         rows, top, left = _with_errors(rows, top, left, errors)
     return Grid(sheet.name, rows, top, left, tuple(merged), frozenset(hidden_rows), frozenset(percent))
+
+
+def _cell(value: _Value) -> Cell:
+    """A blank as None; a time of day or a duration as its text, for nothing is measured in them."""
+    if value == "":
+        return None
+    return str(value) if isinstance(value, time | timedelta) else value
 
 
 def _with_errors(
     rows: list[list[Cell]], top: int, left: int, errors: Mapping[tuple[int, int], CellError]
 ) -> tuple[list[list[Cell]], int, int]:
     """The rows with error cells put in, which may lie outside of the cells that have values."""
-    first_row = min(min(row for row, _ in errors), top) if rows else min(row for row, _ in errors)
-    first_column = min(min(column for _, column in errors), left) if rows else min(column for _, column in errors)
+    first_row = min([row for row, _ in errors] + ([top] if rows else []))
+    first_column = min([column for _, column in errors] + ([left] if rows else []))
     if rows:
-        rows = [[None] * (left - first_column) + row for row in rows]
-        rows = [[] for _ in range(top - first_row)] + rows
+        margin: list[Cell] = [None] * (left - first_column)
+        rows = [*([] for _ in range(top - first_row)), *([*margin, *row] for row in rows)]
     for (row, column), error in errors.items():
         while len(rows) <= row - first_row:
             rows.append([])
@@ -180,8 +189,7 @@ def _with_errors(
 
 def _stamp(sheet: CalamineSheet) -> Mapping[str, str]:
     rows = sheet.to_python(skip_empty_area=True)[:20]
-    pairs = [row[:2] for row in rows if len(row) > 1]
-    return {str(name): shown_value(value) or "" for name, value in pairs if not isinstance(value, time | timedelta)}
+    return {str(row[0]): str(row[1]) for row in rows if len(row) > 1 and row[0] != ""}
 
 
 __all__ = ["MEDIA_TYPES", "Problem", "read_workbook"]

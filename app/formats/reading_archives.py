@@ -6,7 +6,7 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from xml.parsers import expat
 
 from app.formats.reading_limits import MAX_INFLATED_BYTES, MAX_PARTS, damaged, too_large, unsupported
@@ -78,7 +78,7 @@ class Archive:
             raise damaged("文件不完整或已损坏，校验不符", f"{name} does not match its checksum")
         return size
 
-    def _inflated(self, entry: zipfile.ZipInfo, left: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _inflated(self, entry: zipfile.ZipInfo, left: int) -> Iterator[bytes]:
         if entry.flag_bits & _ENCRYPTED_FLAG:
             raise unsupported("文件有密码保护，请去掉密码后再上传", "the file is protected by a password")
         if entry.compress_type not in (_STORED, _DEFLATED):

@@ -57,7 +57,7 @@ class _Walk:
             self._row += self._rows or 1
             self._rows = _repeated(attributes, "table:number-rows-repeated")
             self._column, self._columns = 0, 0
-            if attributes.get("table:visibility") in _HIDDEN and self.sheets and self._rows < 100_000:  # noqa: PLR2004
+            if attributes.get("table:visibility") in _HIDDEN and self.sheets and self._rows < 100_000:
                 self.sheets[-1].hidden_rows.update(range(self._row, self._row + self._rows))
         elif name in ("table-cell", "covered-table-cell"):
             self._column += self._columns or 1
@@ -107,6 +107,6 @@ class _Walk:
 
 def _repeated(attributes: dict[str, str], name: str) -> int:
     text = attributes.get(name, "1")
-    if not text.isdecimal() or len(text) > 10:  # noqa: PLR2004
+    if not text.isdecimal() or len(text) > 10:
         raise damaged("文件内容已损坏：重复次数有误", "a repetition in the file is malformed")
     return max(int(text), 1)

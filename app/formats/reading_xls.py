@@ -48,11 +48,11 @@ class CompoundFile:
     """The streams of a compound file, by name. Raises Problem where its chains lead outside of it."""
 
     def __init__(self, data: bytes) -> None:
-        if len(data) < 512:  # noqa: PLR2004 - the header
+        if len(data) < 512:
             raise _broken()
         self._data = data
         shift, mini_shift = struct.unpack_from("<HH", data, 30)
-        if shift not in (9, 12) or mini_shift != 6:  # noqa: PLR2004
+        if shift not in (9, 12) or mini_shift != 6:
             raise _broken()
         self._size, self._mini_size = 1 << shift, 1 << mini_shift
         self._sectors = max(len(data) // self._size - 1, 0) + 1
@@ -154,14 +154,7 @@ def read_xls_parts(data: bytes) -> XlsParts:
 
 
 def _records(stream: bytes) -> XlsParts:
-    formats: dict[int, bool] = {9: True, 10: True}
-    xfs: list[int] = []
-    names: list[str] = []
-    sheets: list[XlsSheet] = []
-    epoch_1904 = False
-    depth = 0
-    sheet: XlsSheet | None = None
-    extent = [0, 0, 0, 0]
+    walk = _RecordWalk()
     at = 0
     while at + 4 <= len(stream):
         kind, length = struct.unpack_from("<HH", stream, at)
@@ -169,33 +162,55 @@ def _records(stream: bytes) -> XlsParts:
         at += 4 + length
         if len(body) < length:
             raise _broken()
+        walk.record(kind, body)
+    if not walk.names:
+        raise _broken()
+    return XlsParts(dict(zip(walk.names, walk.sheets, strict=False)), walk.epoch_1904)
+
+
+class _RecordWalk:
+    """The state of a pass over the records of a workbook stream: its globals first, then sheet after sheet."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.sheets: list[XlsSheet] = []
+        self.epoch_1904 = False
+        self._formats: dict[int, bool] = {9: True, 10: True}
+        self._xfs: list[int] = []
+        self._depth = 0
+        self._extent = [0, 0, 0, 0]
+
+    def record(self, kind: int, body: bytes) -> None:
         if kind == _BOF:
-            depth += 1
-            if depth == 1 and names:
-                sheet, extent = XlsSheet(), [0, 0, 0, 0]
-                sheets.append(sheet)
+            self._depth += 1
+            if self._depth == 1 and self.names:
+                self._extent = [0, 0, 0, 0]
+                self.sheets.append(XlsSheet())
         elif kind == _EOF:
-            depth = max(depth - 1, 0)
-            if depth == 0 and sheet is not None and extent[1]:
-                name = names[len(sheets) - 1] if len(sheets) <= len(names) else ""
-                check_extent(name, (extent[0], extent[1]), (extent[2], extent[3]))
+            self._depth = max(self._depth - 1, 0)
+            if self._depth == 0 and self._extent[1]:
+                first_row, last_row, first_column, last_column = self._extent
+                name = self.names[len(self.sheets) - 1] if len(self.sheets) <= len(self.names) else ""
+                check_extent(name, (first_row, last_row), (first_column, last_column))
         elif kind == _FILEPASS:
             raise _password()
-        elif kind == _BOUNDSHEET:
-            names.append(_sheet_name(body))
-            if len(names) > MAX_SHEETS:
+        elif self.sheets:
+            if self._depth == 1:
+                _cell(kind, body, self.sheets[-1], self._extent, self._xfs, self._formats)
+        else:
+            self._global(kind, body)
+
+    def _global(self, kind: int, body: bytes) -> None:
+        if kind == _BOUNDSHEET:
+            self.names.append(_sheet_name(body))
+            if len(self.names) > MAX_SHEETS:
                 raise too_large("工作表太多", "the workbook has too many sheets")
         elif kind == _DATEMODE:
-            epoch_1904 = body[:1] == b"\x01"
-        elif kind == _FORMAT and length > 5:  # noqa: PLR2004
-            formats[struct.unpack_from("<H", body)[0]] = is_percent_format(_format_code(body))
-        elif kind == _XF and length >= 4:  # noqa: PLR2004
-            xfs.append(struct.unpack_from("<H", body, 2)[0])
-        elif sheet is not None and depth == 1:
-            _cell(kind, body, sheet, extent, xfs, formats)
-    if not names:
-        raise _broken()
-    return XlsParts(dict(zip(names, sheets, strict=False)), epoch_1904)
+            self.epoch_1904 = body[:1] == b"\x01"
+        elif kind == _FORMAT and len(body) > 5:
+            self._formats[struct.unpack_from("<H", body)[0]] = is_percent_format(_format_code(body))
+        elif kind == _XF and len(body) >= 4:
+            self._xfs.append(struct.unpack_from("<H", body, 2)[0])
 
 
 def _cell(kind: int, body: bytes, sheet: XlsSheet, extent: list[int], xfs: list[int], formats: dict[int, bool]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from app.formats.reading_archives import Archive, parse_xml
 from app.formats.reading_limits import MAX_MERGES, MAX_ROWS, MAX_SHEETS, check_extent, damaged, too_large, unsupported
@@ -89,88 +90,97 @@ def is_percent_format(code: str) -> bool:
 
 def read_structure(sheet: XlsxSheet, xml: bytes, percent_formats: frozenset[str]) -> SheetStructure:
     """One pass over a sheet's XML. Raises Problem where its cells reach further than a table can be."""
-    found = SheetStructure()
-    extent = [MAX_ROWS + 1, 0, MAX_ROWS + 1, 0]  # first and last row, first and last column
-    row = column = 0
-    kind = style = ""
-    formula = value = False
-    error_text: list[str] | None = None
+    walk = _SheetWalk(sheet.name, percent_formats)
+    parse_xml(xml, walk.start, walk.end, walk.text)
+    if walk.last_row:
+        check_extent(sheet.name, (walk.first_row, walk.last_row), (walk.first_column, walk.last_column))
+    return walk.found
 
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal row, column, kind, style, formula, value, error_text
+
+class _SheetWalk:
+    """The state of a pass over one sheet's XML."""
+
+    def __init__(self, name: str, percent_formats: frozenset[str]) -> None:
+        self.found = SheetStructure()
+        self.first_row = self.first_column = MAX_ROWS + 1
+        self.last_row = self.last_column = 0
+        self._name, self._percent_formats = name, percent_formats
+        self._row = self._column = 0
+        self._kind = self._style = ""
+        self._formula = self._value = False
+        self._error: list[str] | None = None
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":
-            reference = attributes.get("r")
-            if reference is None:
-                column += 1
-            else:
-                match = _REFERENCE.fullmatch(reference)
-                if match is None:
-                    raise damaged(
-                        f"工作表“{sheet.name}”中的单元格地址有误：{reference[:20]}", "a cell reference is malformed"
-                    )
-                column = _column_number(match[1])
-                row = int(match[2])
-            kind, style = attributes.get("t", ""), attributes.get("s", "")
-            formula = value = False
+            self._start_cell(attributes)
         elif name in ("v", "t", "is"):
-            value = True
-            if kind == "e" and name == "v":
-                error_text = []
+            self._value = True
+            if name == "v" and self._kind == "e":
+                self._error = []
         elif name == "f":
-            formula = True
+            self._formula = True
         elif name == "row":
             reference = attributes.get("r")
-            row = _row_number(reference, sheet.name) if reference is not None else row + 1
-            column = 0
+            self._row = _row_number(reference, self._name) if reference is not None else self._row + 1
+            self._column = 0
             if attributes.get("hidden", "").lower() in _TRUE:
-                found.hidden_rows.add(row)
+                self.found.hidden_rows.add(self._row)
         elif name == "mergeCell":
-            _add_merge(found.merged, attributes.get("ref", ""))
+            span = span_of(attributes.get("ref", ""))
+            if span is not None and len(self.found.merged) < MAX_MERGES:
+                self.found.merged.append(span)
 
-    def text(characters: str) -> None:
-        if error_text is not None:
-            error_text.append(characters)
+    def _start_cell(self, attributes: dict[str, str]) -> None:
+        reference = attributes.get("r")
+        if reference is None:
+            self._column += 1
+        else:
+            match = _REFERENCE.fullmatch(reference)
+            if match is None:
+                text = f"工作表“{self._name}”中的单元格地址有误：{reference[:20]}"
+                raise damaged(text, "a cell reference is malformed")
+            self._column = column_number(match[1])
+            self._row = int(match[2])
+        self._kind, self._style = attributes.get("t", ""), attributes.get("s", "")
+        self._formula = self._value = False
 
-    def end(name: str) -> None:
-        nonlocal error_text
-        if name != "c" or not (value or formula):
+    def text(self, characters: str) -> None:
+        if self._error is not None:
+            self._error.append(characters)
+
+    def end(self, name: str) -> None:
+        if name != "c" or not (self._value or self._formula):
             return
-        if row < extent[0]:
-            extent[0] = row
-        if row > extent[1]:
-            extent[1] = row
-        if column < extent[2]:
-            extent[2] = column
-        if column > extent[3]:
-            extent[3] = column
-        if error_text is not None:
-            found.errors[row, column] = CellError("".join(error_text) or "#ERROR")
-            error_text = None
-        elif formula and not value:
-            found.errors[row, column] = UNCALCULATED
-        elif style in percent_formats and kind in ("", "n"):
-            found.percent.add((row, column))
-
-    parse_xml(xml, start, end, text)
-    if extent[1]:
-        check_extent(sheet.name, (extent[0], extent[1]), (extent[2], extent[3]))
-    return found
+        row, column = self._row, self._column
+        self.first_row, self.last_row = min(self.first_row, row), max(self.last_row, row)
+        self.first_column, self.last_column = min(self.first_column, column), max(self.last_column, column)
+        if self._error is not None:
+            self.found.errors[row, column] = CellError("".join(self._error) or "#ERROR")
+            self._error = None
+        elif not self._value:
+            self.found.errors[row, column] = UNCALCULATED
+        elif self._style in self._percent_formats and self._kind in ("", "n"):
+            self.found.percent.add((row, column))
 
 
-def _add_merge(merged: list[Span], reference: str) -> None:
+def span_of(reference: str) -> Span | None:
+    """A range such as ``A1:C3``, None where it is not of that form."""
     first, _, last = reference.partition(":")
     one, other = _REFERENCE.fullmatch(first), _REFERENCE.fullmatch(last or first)
-    if one is not None and other is not None and len(merged) < MAX_MERGES:
-        merged.append(Span(int(one[2]), _column_number(one[1]), int(other[2]), _column_number(other[1])))
+    if one is None or other is None:
+        return None
+    return Span(int(one[2]), column_number(one[1]), int(other[2]), column_number(other[1]))
 
 
 def _row_number(text: str, sheet: str) -> int:
-    if not text.isdecimal() or len(text) > 10 or not 1 <= int(text) <= MAX_ROWS:  # noqa: PLR2004
+    if not text.isdecimal() or len(text) > 10 or not 1 <= int(text) <= MAX_ROWS:
         raise damaged(f"工作表“{sheet}”的行号有误：{text[:20]}", f"a row number is beyond {MAX_ROWS}")
     return int(text)
 
 
-def _column_number(letters: str) -> int:
+@lru_cache(maxsize=20_000)
+def column_number(letters: str) -> int:
+    """``A`` is 1, ``AA`` is 27."""
     number = 0
     for letter in letters.upper():
         number = number * 26 + ord(letter) - 64

@@ -16,7 +16,7 @@ from app.host.local import local_registry
 from app.policy.callers import CallerKind
 from app.services import credentials
 
-app = typer.Typer(help="凭证 / Credentials: create, list, revoke.", no_args_is_help=True)
+commands = typer.Typer(help="凭证 / Credentials: create, list, revoke.", no_args_is_help=True)
 
 
 class Role(StrEnum):
@@ -24,7 +24,7 @@ class Role(StrEnum):
     confirmer = "confirmer"
 
 
-@app.command()
+@commands.command()
 def create(
     name: Annotated[str, typer.Option(help="凭证名称 / what it is called in lists and the audit")],
     admin: Annotated[bool, typer.Option("--admin", help="管理员 / an administrator's")] = False,
@@ -60,7 +60,7 @@ def create(
     typer.echo(f"编号 (id):  {identity}\n密钥 (key): {key}\n密钥不再显示，请妥善保存 (the key is not shown again)")
 
 
-@app.command("list")
+@commands.command("list")
 def list_all(
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
 ) -> None:
@@ -79,9 +79,14 @@ def list_all(
     Console().print(table)
 
 
-@app.command()
+@commands.command()
 def revoke(identity: Annotated[str, typer.Argument(metavar="ID", help="凭证编号 / credential id")]) -> None:
     """立即停用一个凭证 / End a credential at once, with every token made from it."""
     with local_registry() as registry:
         credentials.revoke_credential(registry, identity)
     typer.echo(f"已停用 (revoked): {identity}")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the program, under one word."""
+    app.add_typer(commands, name="credentials")

@@ -5,38 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from decimal import Context as DecimalContext
 from decimal import Decimal
-from fractions import Fraction
-from typing import NamedTuple
 
 from app.catalogue.model import Catalogue, CodeList, Element
-from app.catalogue.units import UnitMismatch
 from app.catalogue.values import Reported
 from app.intake.dates import ACCEPTED_DATES, day_of, read_date_number, read_date_text
 from app.intake.grid import Cell, CellError, exact, plain, shown_value
 from app.intake.markers import MissingMark, missing_mark
 from app.intake.numerals import SCALE_WORDS, NumberFault, read_number
+from app.intake.quantities import EXACT, CellFault, Quantities
 from app.intake.spelling import folded
 
-MAX_WHOLE_DIGITS = 20
-MAX_PLACES = 15
 SPREADSHEET_DIGITS = 15  # what a double keeps of a whole number for certain
-_EXACT = DecimalContext(prec=200)  # more digits than any number that passes: products are never rounded
 _HUNDRED = Decimal(100)
-_ONE = Fraction(1)
 
 _YES = frozenset(folded(word) for word in "√ ✓ ✔ ☑ 是 有 对 真 y yes true t 1".split())  # noqa: SIM905
 _NO = frozenset(folded(word) for word in "× ✗ ✘ x 否 无 没有 不是 错 假 n no false f 0".split())  # noqa: SIM905
-
-
-class CellFault(NamedTuple):
-    """Why a cell was refused: a finding code, both messages, and what would be accepted."""
-
-    code: str
-    message: str
-    message_en: str
-    accepted: str | None = None
 
 
 class CellReader:
@@ -62,9 +46,7 @@ class CellReader:
         self._epoch_1904 = epoch_1904
         self._codes = catalogue.codelists.get(element.codes) if element.codes is not None else None
         self._pattern = re.compile(element.pattern) if element.pattern is not None else None
-        self._factors: dict[str | None, Fraction | None] = {None: _ONE, element.unit: _ONE}
-        self._low = None if element.min is None else Fraction(element.min)
-        self._high = None if element.max is None else Fraction(element.max)
+        self._quantities = Quantities(element, catalogue.units)
 
     def read(self, cell: Cell, name: str | None = None, *, percent: bool = False) -> Reported | CellFault:
         """The value of one cell; ``name`` is the cell's, kept with the value, ``percent`` that it is shown with a %."""
@@ -98,65 +80,25 @@ class CellReader:
         return Reported(text=read, sheet=self._sheet, cell=name)
 
     def number(self, number: Decimal, unit: str | None, name: str | None = None) -> Reported | CellFault:
-        """A number in ``unit`` (None: the column's), checked for size, wholeness and range."""
-        if not number.is_finite():
-            return self._not_a_number(str(number))
-        places = -_exponent(number)
-        if number.adjusted() >= MAX_WHOLE_DIGITS or (places > MAX_PLACES and _places(number) > MAX_PLACES):
-            return CellFault(
-                "too_large_number",
-                f"“{plain(number)}”太大或小数位过多（至多{MAX_WHOLE_DIGITS}位整数、{MAX_PLACES}位小数）",
-                f"{plain(number)} is too large or too long: at most {MAX_WHOLE_DIGITS} digits before and {MAX_PLACES} after the point",
-            )
-        if places < 0 or places > MAX_PLACES:
-            number = Decimal(plain(number))
+        """A number in ``unit`` (None: the column's), checked for size, unit, wholeness and range."""
         unit = unit or self.unit
-        factor = self._factor(unit)
-        if factor is None:
-            return CellFault(
-                "unit_mismatch",
-                f"计量单位“{unit}”不能换算为{self._own_unit}",
-                f"{unit} does not convert into {self.element.unit or 'a plain number'}",
-                self._own_unit,
-            )
-        value: Decimal | Fraction = number if factor is _ONE else Fraction(number) * factor
-        if self.element.type == "integer" and not _whole(value):
-            converted = "" if isinstance(value, Decimal) else f"（折合{_fraction(value)}{self._own_unit}）"
-            return CellFault(
-                "not_integer",
-                f"{self.element.title}应为整数，“{plain(number)}{unit or ''}”不是{converted}",
-                f"{self.element.code} must be a whole number; {plain(number)} {unit or ''} is not",
-                "整数",
-            )
-        if not self._in_range(value):
-            return CellFault(
-                "out_of_range",
-                f"{self.element.title}超出允许范围：{plain(number)}{unit or ''}",
-                f"{self.element.code} is out of range: {plain(number)} {unit or ''}",
-                self._range(),
-            )
-        return Reported(number=number, unit=unit, sheet=self._sheet, cell=name)
-
-    def _in_range(self, value: Decimal | Fraction) -> bool:
-        if isinstance(value, Decimal):
-            low, high = self.element.min, self.element.max
-            return (low is None or value >= low) and (high is None or value <= high)
-        return (self._low is None or value >= self._low) and (self._high is None or value <= self._high)
+        fault = self._quantities.fault(number, unit)
+        return fault if fault is not None else Reported(number=number, unit=unit, sheet=self._sheet, cell=name)
 
     # -- numbers ---------------------------------------------------------------------------------------------------
     def _number(self, cell: Cell, name: str | None, *, percent: bool) -> Reported | CellFault:
         if isinstance(cell, str):
             return self._written_number(cell, name)
         if isinstance(cell, bool | date):
-            return self._not_a_number(shown_value(cell) or "")
+            return self._quantities.not_a_number(shown_value(cell) or "")
         number = exact(_numeric(cell))
         if isinstance(cell, float) and number.adjusted() >= SPREADSHEET_DIGITS:
             return self._digits_lost(number)
-        return self._percentage(_EXACT.multiply(number, _HUNDRED), name) if percent else self.number(number, None, name)
+        return self._percentage(EXACT.multiply(number, _HUNDRED), name) if percent else self.number(number, None, name)
 
     def _percentage(self, number: Decimal, name: str | None) -> Reported | CellFault:
         if self.element.unit is None:
-            return self.number(_EXACT.scaleb(number, -2), None, name)
+            return self.number(EXACT.scaleb(number, -2), None, name)
         return self.number(number, "%", name)
 
     def _written_number(self, text: str, name: str | None) -> Reported | CellFault:
@@ -166,13 +108,13 @@ class CellReader:
         number, suffix = written
         scale = SCALE_WORDS.get(suffix)
         if scale is not None:
-            return self.number(Decimal(plain(_EXACT.multiply(number, scale))), None, name)
+            return self.number(Decimal(plain(EXACT.multiply(number, scale))), None, name)
         if not suffix:
             return self.number(number, None, name)
         if suffix in ("%", "％"):
             return self._percentage(number, name)
         if self._units.get(suffix) is None:
-            return self._not_a_number(text)
+            return self._quantities.not_a_number(text)
         if self.element.unit is None:
             return CellFault(
                 "unit_mismatch",
@@ -197,36 +139,7 @@ class CellReader:
                 f"{text.strip()!r} is in scientific notation and may have lost digits",
                 "完整的数字",
             )
-        return self._not_a_number(text)
-
-    def _not_a_number(self, text: str) -> CellFault:
-        return CellFault(
-            "not_a_number",
-            f"{self.element.title}应为数字，“{text.strip()}”不是",
-            f"{text.strip()!r} is not a number",
-            "如 1234、1,234、1.2万、三百二十；没有时填“-”或留空",
-        )
-
-    def _factor(self, unit: str | None) -> Fraction | None:
-        if unit not in self._factors:
-            try:
-                found = self._units.factor(unit or "", self.element.unit or "")
-            except UnitMismatch:
-                self._factors[unit] = None
-            else:
-                self._factors[unit] = _ONE if found == 1 else found
-        return self._factors[unit]
-
-    @property
-    def _own_unit(self) -> str:
-        return self.element.unit or "不带单位的数"
-
-    def _range(self) -> str:
-        low, high = self.element.min, self.element.max
-        unit = self.element.unit or ""
-        if low is not None and high is not None:
-            return f"{plain(low)} 至 {plain(high)}{unit}"
-        return f"不小于 {plain(low)}{unit}" if low is not None else f"不大于 {plain(high or Decimal(0))}{unit}"
+        return self._quantities.not_a_number(text)
 
     # -- other types -----------------------------------------------------------------------------------------------
     def _text(self, cell: Cell) -> str | CellFault | None:
@@ -329,30 +242,6 @@ def _numeric(cell: Cell) -> float | Decimal:
     if not isinstance(cell, float | int | Decimal):
         raise TypeError(f"no number: {cell!r}")
     return cell
-
-
-def _exponent(number: Decimal) -> int:
-    exponent = number.as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0
-
-
-def _places(number: Decimal) -> int:
-    """Digits behind the point, trailing zeros left off."""
-    digits = "".join(map(str, number.as_tuple().digits))
-    return -_exponent(number) - (len(digits) - len(digits.rstrip("0")))
-
-
-def _whole(value: Decimal | Fraction) -> bool:
-    return value.denominator == 1 if isinstance(value, Fraction) else value == value.to_integral_value()
-
-
-def _fraction(value: Fraction) -> str:
-    scaled = value * 1000
-    return (
-        plain(Decimal(scaled.numerator) / Decimal(scaled.denominator) / 1000)
-        if scaled.denominator == 1
-        else f"{value.numerator}/{value.denominator}"
-    )
 
 
 def _folded_codes(codes: CodeList) -> Mapping[str, str]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.catalogue.values import Reported
-from app.intake.cells import CellFault, CellReader
+from app.intake.cells import CellReader
 from app.intake.columns import Column
 from app.intake.grid import Cell, Grid, blank, column_letter, shown_value
 from app.intake.headings import HeadingBlock, Spans, cell_at
 from app.intake.key_text import key_text
 from app.intake.placing import RowPlace
+from app.intake.quantities import CellFault
 from app.intake.records import Context
 from app.intake.remarks import Remarks
 

@@ -8,7 +8,7 @@ from app.catalogue.model import Element
 from app.catalogue.periods import Period
 from app.catalogue.units import UnitMismatch
 from app.catalogue.values import Reported
-from app.intake.cells import CellFault, CellReader
+from app.intake.cells import CellReader
 from app.intake.columns import caption_units
 from app.intake.element_names import ElementNames
 from app.intake.grid import Grid, blank, column_letter, shown_value
@@ -16,6 +16,7 @@ from app.intake.headings import SEARCHED_ROWS, Spans, cell_at, text_at
 from app.intake.key_text import key_text
 from app.intake.period_words import EXAMPLES, read_period
 from app.intake.placing import Placing, RowPlace
+from app.intake.quantities import CellFault
 from app.intake.records import InputRow, Place
 from app.intake.remarks import Remarks
 from app.intake.roles import is_note, roles_of

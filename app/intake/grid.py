@@ -1,8 +1,7 @@
 """What a sheet is before anything is understood of it: a grid of values with their places.
 
 A grid keeps what the file says and nothing else. Numbers of binary spreadsheets stay the doubles they are stored as;
-``exact`` gives the decimal a person sees (the shortest that reads back as that double), so no arithmetic is ever done
-on the double itself.
+``exact`` gives the decimal that a person sees, so that no arithmetic is ever done on the double itself.
 """
 
 from __future__ import annotations
@@ -83,13 +82,17 @@ def column_letter(column: int) -> str:
 
 
 def exact(number: float | Decimal) -> Decimal:
-    """The decimal a stored number stands for: 0.8731 as a double is 0.8731, not its binary neighbour."""
+    """The decimal a spreadsheet's number stands for, to the fifteen digits that spreadsheets keep and show.
+
+    0.8731 as a double is 0.8731, not its binary neighbour, and what a formula left as 0.30000000000000004 is 0.3.
+    """
     if isinstance(number, Decimal):
         return number
-    if not -_WHOLE_DOUBLES < number < _WHOLE_DOUBLES:  # also infinities and NaN, which have no whole part
-        return Decimal(repr(number))
-    whole = int(number)
-    return Decimal(whole) if whole == number else Decimal(repr(number))
+    if isinstance(number, int):
+        return Decimal(number)
+    if number.is_integer() and -_WHOLE_DOUBLES < number < _WHOLE_DOUBLES:
+        return Decimal(int(number))
+    return Decimal(f"{number:.15g}" if abs(number) < _WHOLE_DOUBLES else repr(number))
 
 
 def plain(number: Decimal) -> str:

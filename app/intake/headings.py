@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from app.intake.grid import Cell, Grid, Span, blank, shown_value
 from app.intake.roles import is_caption, is_column_number, is_note, is_total
@@ -181,11 +182,7 @@ def _continues(
 
 def _counts_up(texts: list[str]) -> bool:
     numbers = [int(digits) for text in texts if (digits := folded(text).strip("()")).isdigit()]
-    return (
-        len(numbers) > 0
-        and all(after == before + 1 for before, after in zip(numbers, numbers[1:], strict=False))
-        and numbers[0] <= 3
-    )
+    return len(numbers) > 0 and all(after == before + 1 for before, after in pairwise(numbers)) and numbers[0] <= 3
 
 
 def _heading(grid: Grid, spans: Spans, first: int, last: int, column: int, ignored: set[int]) -> Heading:

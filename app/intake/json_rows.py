@@ -8,12 +8,13 @@ from typing import Any
 
 from app.catalogue.periods import Period
 from app.catalogue.values import Reported
-from app.intake.cells import CellFault, CellReader
+from app.intake.cells import CellReader
 from app.intake.grid import Cell, plain
 from app.intake.key_text import key_text
 from app.intake.markers import MISSING_REASONS
 from app.intake.period_words import EXAMPLES, read_period
 from app.intake.placing import Placing, RowPlace
+from app.intake.quantities import CellFault
 from app.intake.records import Context, InputRow, Place, Reading
 from app.intake.region_lookup import RegionLookup
 from app.intake.remarks import Remarks
@@ -137,6 +138,8 @@ class _JsonReader:
             self._readers[code, unit] = reader
         # An integer of JSON is exact whatever its length; only a spreadsheet's double loses digits.
         cell: Cell = Decimal(repr(given)) if isinstance(given, float) else given
+        if isinstance(cell, Decimal) and cell.is_finite():
+            cell = Decimal(plain(cell))
         return reader.read(cell)
 
     def _period(self, index: int, row: Mapping[str, Any]) -> Period | None:

@@ -188,6 +188,8 @@ class FieldCompiler:
         codes = self._field.codes or {}
         if part.kind == "date":
             self.faults.append("日期没有代码对照 (codes have no meaning for a date)")
+        elif part.kind == "number" and any(reading.steps.counts for reading in readings(part.node)):
+            self.faults.append("个数没有代码对照 (codes have no meaning for a count)")
         elif part.kind == "number" and (part.decimals or part.divides):
             self.faults.append(
                 "codes 只用于文本、代码、真假值和整数 (codes are for texts, codes, booleans and whole numbers)"

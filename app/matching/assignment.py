@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
-_STEP = 1e-4  # of a gain: how far from the greatest total the answer may be, per row
-_BIDS_PER_ROW = 400
+_SMALL = 1e-12  # a gain no larger than this is rounding
 
 
 def assign(gains: Sequence[Mapping[str, float]]) -> list[str | None]:
     """For each row the key it gets, or None; each key goes to one row at most; gains at or below 0 count as none.
 
-    An auction (Bertsekas): a row without a key bids for the one that is worth most to it, up to what its second
-    choice would be worth. Ends within ``_STEP`` a row of the greatest sum; the number of bids is bounded.
+    Rows come in one by one; each takes the best alternating path, on which rows before it may change or give up
+    their key. The total is the greatest there is.
     """
-    prices: dict[str, float] = {}
     holder: dict[str, int] = {}
     given: list[str | None] = [None] * len(gains)
-    waiting = [row for row, offered in enumerate(gains) if offered]
-    for _ in range(_BIDS_PER_ROW * len(gains)):
-        if not waiting:
-            break
-        row = waiting.pop()
-        best, first, second = None, 0.0, 0.0
-        for key, gain in sorted(gains[row].items()):
-            value = gain - prices.get(key, 0.0)
-            if value > first:
-                best, first, second = key, value, first
-            elif value > second:
-                second = value
-        if best is None:
-            continue
-        prices[best] = prices.get(best, 0.0) + first - second + _STEP
-        loser = holder.get(best)
-        if loser is not None:
-            given[loser] = None
-            waiting.append(loser)
-        holder[best] = row
-        given[row] = best
+    for row in range(len(gains)):
+        _place(row, gains, holder, given)
     return given
+
+
+def _place(start: int, gains: Sequence[Mapping[str, float]], holder: dict[str, int], given: list[str | None]) -> None:
+    reached = {start: 0.0}  # row that must find another key → gain of the path so far
+    came: dict[int, tuple[int, str]] = {}
+    best_value, best_row, best_key = 0.0, start, ""  # the empty key: the path ends with a row that goes without
+    queue = deque([start])
+    while queue:
+        row = queue.popleft()
+        if reached[row] > best_value + _SMALL:
+            best_value, best_row, best_key = reached[row], row, ""
+        for key, gain in gains[row].items():
+            if gain <= 0 or key == given[row]:
+                continue
+            value = reached[row] + gain
+            owner = holder.get(key)
+            if owner is None:
+                if value > best_value + _SMALL:
+                    best_value, best_row, best_key = value, row, key
+            elif value - gains[owner][key] > reached.get(owner, float("-inf")) + _SMALL:
+                reached[owner] = value - gains[owner][key]
+                came[owner] = (row, key)
+                queue.append(owner)
+    row, key = best_row, best_key
+    while True:
+        given[row] = key or None
+        if key:
+            holder[key] = row
+        if row == start:
+            return
+        row, key = came[row]

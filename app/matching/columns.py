@@ -11,6 +11,7 @@ from app.matching.form import Form, FormColumn
 from app.matching.index import MatchIndex
 from app.matching.text import Heading, bigrams, caption_units, folded, read_heading, unit_in
 
+POPULATIONS = frozenset({"户籍", "常住", "实有", "暂住"})  # never the same people, whatever the name
 PLACES = frozenset({"乡镇", "行政村", "县", "市州", "村民小组", "自然村", "地区", "居委会"})
 _WHOLE = re.compile(r"^(?:总计|合计|小计|全部|总数|总体|共计|累计|汇总|全口径|全渠道)")
 _GROUPING = re.compile(
@@ -42,8 +43,8 @@ class ReadHeading:
 class ReadColumn:
     """A column as the matcher knows it.
 
-    ``own``: concepts of the name (or, for a bare 总人数, of the nearest heading that has any); ``notes``: of what stands
-    in brackets; ``above``: of restricting headings; ``around``: of grouping headings, title, caption.
+    ``own``: concepts of the name (or, for a bare 总人数, of the nearest heading that has any); ``notes``: of what
+    stands in brackets; ``above``: of restricting headings; ``around``: of grouping headings, title, caption.
     """
 
     column: FormColumn
@@ -74,7 +75,8 @@ class ReadColumn:
 
     def concepts(self) -> dict[str, float]:
         """Every concept with the share it has in finding candidates."""
-        shares = dict.fromkeys(self.titled, 0.2)
+        shares = dict.fromkeys(POPULATIONS, 0.3) if self.own & POPULATIONS else {}
+        shares |= dict.fromkeys(self.titled, 0.2)
         shares |= dict.fromkeys(self.around, 0.3)
         shares |= dict.fromkeys(self.notes, 0.4)
         shares |= dict.fromkeys(self.above, 0.6)
@@ -150,7 +152,7 @@ def read_column(column: FormColumn, titled: frozenset[str], default_unit: str | 
     unit = given or default_unit
     numeric = _numeric(column.samples)
     kind, soft = _kind(unit if given else None, facets, headings, index)
-    own, kind = _place(own, kind, heading, column.samples, numeric)
+    own, kind = _place(own, kind, column.samples, numeric)
     pairs = bigrams(heading.term)
     prefix = "".join(h.facets.surface for h in reversed(headings) if not h.grouping)
     return ReadColumn(
@@ -201,7 +203,7 @@ def _kind(
 
 
 def _place(
-    own: frozenset[str], kind: str | None, heading: Heading, samples: Sequence[str], numeric: bool | None
+    own: frozenset[str], kind: str | None, samples: Sequence[str], numeric: bool | None
 ) -> tuple[frozenset[str], str | None]:
     """A bare place noun over text names the place itself; 地区 and 单位 are told apart by their samples."""
     if kind not in {None, "name"} or not own or not own <= PLACES or numeric:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from app.catalogue.units import UnitMismatch
-from app.matching.columns import ReadColumn
+from app.matching.columns import POPULATIONS, ReadColumn
 from app.matching.features import COUNTABLE
 from app.matching.formula import Formula, Moved, Term
 from app.matching.formula_book import Alternatives
@@ -30,6 +30,15 @@ class Derivation:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A column, its place in the form, and how its name says it is derived."""
+
+    position: int
+    column: ReadColumn
+    intent: Intent
+
+
 @dataclass(slots=True)
 class Deriver:
     """Makes formulas for the columns of one form."""
@@ -39,8 +48,7 @@ class Deriver:
 
     def derive(self, position: int, intent: Intent) -> Derivation:
         """The formula that ``intent`` means for the column at ``position``."""
-        column = self.inputs.columns[position]
-        makers: Mapping[Pattern, Callable[[int, ReadColumn, Intent], Derivation]] = {
+        makers: Mapping[Pattern, Callable[[Asked], Derivation]] = {
             "named": self._named,
             "quotient": self._quotient,
             "per": self._per,
@@ -57,11 +65,15 @@ class Deriver:
             "not done": self._not_done,
             "remainder": self._remainder,
         }
-        return makers[intent.pattern](position, column, intent)
+        return makers[intent.pattern](Asked(position, self.inputs.columns[position], intent))
 
-    def _named(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        formula = self.inputs.book.named[intent.first]
-        path = (*self.inputs.path_of(column), intent.second) if intent.second else self.inputs.path_of(column)
+    def _named(self, asked: Asked) -> Derivation:
+        formula = self.inputs.book.named[asked.intent.first]
+        path = (
+            (*self.inputs.path_of(asked.column), asked.intent.second)
+            if asked.intent.second
+            else self.inputs.path_of(asked.column)
+        )
         above: list[Scored] = []
         lacking: list[str] = []
         for terms in (*formula.plus, *formula.minus):
@@ -75,7 +87,7 @@ class Deriver:
             days = Formula(
                 (Term(above[0].entry.path),),
                 (),
-                self._times(column, rate=True),
+                self._times(asked.column, rate=True),
                 _DAYS.get(self.frequency or "year", "365"),
             )
             return Derivation(days, above[0].probability, why="按当期天数折算，闰年等须核对天数")
@@ -86,13 +98,16 @@ class Deriver:
                 lacking.append("／".join(formula.below))
         if lacking:
             return Derivation(None, lacking=tuple(lacking))
+        said = set(self.inputs.resolver.read(asked.intent.second, ()).own) & POPULATIONS
+        if any(s.entry.support & POPULATIONS and not said & s.entry.support for s in above if said):
+            return Derivation(None, lacking=(asked.column.heading.term,))
         signs = [False] * (len(above) - len(formula.minus)) + [True] * len(formula.minus)
-        rate = any(word in intent.first for word in _RATE_WORDS)
-        times = formula.times or self._times(column, rate=rate)
-        return self._made(column, above, below, times, signs, f"“{intent.first}”的通用算法")
+        rate = any(word in asked.intent.first for word in _RATE_WORDS)
+        times = formula.times or self._times(asked.column, rate=rate)
+        return self._made(asked.column, above, below, times, signs, f"“{asked.intent.first}”的通用算法")
 
     def _input(self, terms: Alternatives, path: Sequence[str], preferred: str) -> list[Scored]:
-        found = self.inputs.resolver.first(terms, path, preferred) or self.inputs.resolver.first(terms, (), preferred)
+        found = self.inputs.resolver.first(terms, path, preferred) or self._plainly(terms, path, preferred)
         parts = next(
             (parts for term in terms if (parts := self.inputs.parts(self.inputs.resolver.read(term, path)))), []
         )
@@ -100,155 +115,178 @@ class Deriver:
             return [found]
         return parts or next((said for term in terms if (said := self.inputs.meant(term, path))), [])
 
-    def _quotient(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        path = self.inputs.path_of(column)
-        above = self.inputs.resolver.resolve(intent.first, path)
-        choices = [intent.second, *(intent.first[:cut] + intent.second for cut in range(2, len(intent.first)))]
+    def _plainly(self, terms: Alternatives, path: Sequence[str], preferred: str) -> Scored | None:
+        """A term that is an element's very name needs no context."""
+        found = self.inputs.resolver.first(terms, (), preferred) if path else None
+        return found if found is not None and found.comparison.values[0] else None
+
+    def _quotient(self, asked: Asked) -> Derivation:
+        path = self.inputs.path_of(asked.column)
+        above = self.inputs.resolver.resolve(asked.intent.first, path)
+        choices = [
+            asked.intent.second,
+            *(asked.intent.first[:cut] + asked.intent.second for cut in range(2, len(asked.intent.first))),
+        ]
         found = [scored for term in choices if (scored := self.inputs.resolver.resolve(term, path))]
         below = max(found, key=lambda s: s.log_odds, default=None)
         if above is None or below is None:
             return Derivation(
-                None, lacking=tuple(t for t, s in ((intent.first, above), (intent.second, below)) if s is None)
+                None,
+                lacking=tuple(t for t, s in ((asked.intent.first, above), (asked.intent.second, below)) if s is None),
             )
-        return self._made(column, [above], [below], self._times(column, rate=False), why="两项之比")
+        return self._made(asked.column, [above], [below], self._times(asked.column, rate=False), why="两项之比")
 
-    def _per(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        terms, each = self.inputs.book.per[intent.first]
-        path = self.inputs.path_of(column)
-        above = self.inputs.meant("村" + intent.second, path) if intent.first == "村均" else []
+    def _per(self, asked: Asked) -> Derivation:
+        terms, each = self.inputs.book.per[asked.intent.first]
+        path = self.inputs.path_of(asked.column)
+        above = self.inputs.meant("村" + asked.intent.second, path) if asked.intent.first == "村均" else []
         above = above or (
-            self.inputs.meant(intent.second, path) if path else self.inputs.subject(position, intent.second)
+            self.inputs.meant(asked.intent.second, path)
+            if path
+            else self.inputs.subject(asked.position, asked.intent.second)
         )
-        if not above and not self.inputs.resolver.read(intent.second, ()).own:
-            above = self.inputs.meant("户籍人口" if "人" in intent.second else intent.second, ())
+        if not above and not self.inputs.resolver.read(asked.intent.second, ()).own:
+            above = self.inputs.meant("户籍人口" if "人" in asked.intent.second else asked.intent.second, ())
         if not above:
-            return Derivation(None, lacking=(intent.second,))
-        rural = "农" in column.heading.term
-        if rural and "户" in intent.first:
+            return Derivation(None, lacking=(asked.intent.second,))
+        rural = "农" in asked.column.heading.term
+        if rural and "户" in asked.intent.first:
             terms = ("乡村户数", *terms)
         elif rural:
             terms = ("乡村人口", *terms)
-        below = self.inputs.households_like(above[0]) if "户" in intent.first else None
+        below = self.inputs.households_like(above[0]) if "户" in asked.intent.first else None
         below = below or self.inputs.resolver.first(
-            terms, path if "生" in intent.first else (), above[0].entry.element.definition
+            terms, path if "生" in asked.intent.first else (), above[0].entry.element.definition
         )
         if below is None:
             return Derivation(None, lacking=("／".join(terms),))
-        return self._made(column, above, [below], each, why=f"“{intent.first}”：除以{below.entry.element.title}")
+        return self._made(
+            asked.column, above, [below], each, why=f"“{asked.intent.first}”：除以{below.entry.element.title}"
+        )
 
-    def _yield(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        path = self.inputs.path_of(column)
-        above = self.inputs.resolver.first((intent.first + "产量", intent.first + "总产量"), path)
-        below = self.inputs.resolver.first((intent.first + "播种面积", intent.first + "面积"), path)
+    def _yield(self, asked: Asked) -> Derivation:
+        path = self.inputs.path_of(asked.column)
+        above = self.inputs.resolver.first((asked.intent.first + "产量", asked.intent.first + "总产量"), path)
+        below = self.inputs.resolver.first((asked.intent.first + "播种面积", asked.intent.first + "面积"), path)
         if above is None or below is None:
-            named = ((intent.first + "产量", above), (intent.first + "面积", below))
+            named = ((asked.intent.first + "产量", above), (asked.intent.first + "面积", below))
             return Derivation(None, lacking=tuple(t for t, s in named if s is None))
-        return self._made(column, [above], [below], 1, why="单产＝产量÷面积")
+        return self._made(asked.column, [above], [below], 1, why="单产＝产量÷面积")
 
-    def _moved(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        parts = self.inputs.subject(position, intent.first)
+    def _moved(self, asked: Asked) -> Derivation:
+        parts = self.inputs.subject(asked.position, asked.intent.first)
         if not parts:
-            return Derivation(None, lacking=(intent.first or "、".join(column.column.path) or column.column.name,))
+            return Derivation(
+                None, lacking=(asked.intent.first or "、".join(asked.column.column.path) or asked.column.column.name,)
+            )
         now = [Term(s.entry.path) for s in parts]
-        moved: Moved = "previous" if intent.pattern == "previous growth" else "last_year"
+        moved: Moved = "previous" if asked.intent.pattern == "previous growth" else "last_year"
         then = [Term(s.entry.path, moved=moved) for s in parts]
         gone = [replace(term, minus=True) for term in then]
         confidence = min(s.probability for s in parts)
-        if intent.pattern in {"growth", "previous growth"}:
-            formula = Formula((*now, *gone), tuple(then), self._times(column, rate=True))
+        if asked.intent.pattern in {"growth", "previous growth"}:
+            formula = Formula((*now, *gone), tuple(then), self._times(asked.column, rate=True))
             return Derivation(formula, confidence, why="增长率＝（本期－基期）÷基期")
-        if intent.pattern == "increase":
+        if asked.intent.pattern == "increase":
             return Derivation(
-                self._in_unit(column, Formula((*now, *gone)), parts), confidence, why="比上年增减＝本期－上年同期"
+                self._in_unit(asked.column, Formula((*now, *gone)), parts), confidence, why="比上年增减＝本期－上年同期"
             )
-        if intent.pattern == "cumulated":
+        if asked.intent.pattern == "cumulated":
             total = Formula(tuple(replace(term, moved="ytd") for term in now))
-            return Derivation(self._in_unit(column, total, parts), confidence, why="自年初累计")
-        return Derivation(self._in_unit(column, Formula(tuple(then)), parts), confidence, why="上年同期数")
+            return Derivation(self._in_unit(asked.column, total, parts), confidence, why="自年初累计")
+        return Derivation(self._in_unit(asked.column, Formula(tuple(then)), parts), confidence, why="上年同期数")
 
-    def _plan_share(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        above = self.inputs.subject(position, intent.first)
+    def _plan_share(self, asked: Asked) -> Derivation:
+        above = self.inputs.subject(asked.position, asked.intent.first)
         if len(above) != 1:
-            return Derivation(None, lacking=(intent.first or column.column.name,))
-        when = {intent.second} & {"年初", "调整"}
+            return Derivation(None, lacking=(asked.intent.first or asked.column.column.name,))
+        when = {asked.intent.second} & {"年初", "调整"}
         for add in ({"预算", *when}, {"计划"}, {"预算", "年初"}):
             below = self.inputs.substituted(above[0].entry, frozenset({"竣工", "计划"}), frozenset(add))
             if below is not None:
-                return self._made(column, above, [below], self._times(column, rate=True), why="完成数÷计划（预算）数")
-        return Derivation(None, lacking=(f"{above[0].entry.element.title}的{intent.second}预算（计划）数",))
+                return self._made(
+                    asked.column, above, [below], self._times(asked.column, rate=True), why="完成数÷计划（预算）数"
+                )
+        return Derivation(None, lacking=(f"{above[0].entry.element.title}的{asked.intent.second}预算（计划）数",))
 
-    def _share(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        path = self.inputs.path_of(column)
-        above = self.inputs.subject(position, intent.first)
+    def _share(self, asked: Asked) -> Derivation:
+        path = self.inputs.path_of(asked.column)
+        above = self.inputs.subject(asked.position, asked.intent.first)
         if not above:
-            return Derivation(None, lacking=(intent.first or column.column.name,))
-        second = intent.second.removeprefix("全部").removeprefix("本").removesuffix("的")
+            return Derivation(None, lacking=(asked.intent.first or asked.column.column.name,))
+        second = asked.intent.second.removeprefix("全部").removeprefix("本").removesuffix("的")
         definition = above[0].entry.element.definition
         whole = {"总人口": "persons", "人口总数": "persons", "总户数": "households", "农户": "households"}.get(
             second.removesuffix("数")
         )
         below = self.inputs.resolver.first(self.inputs.book.wholes[whole], (), definition) if whole else None
-        below = below or self.inputs.resolver.first((second, intent.first + second), path)
+        below = below or self.inputs.resolver.first((second, asked.intent.first + second), path)
         parts = [below] if below else self.inputs.parts(self.inputs.resolver.read(second, path))
         if not parts:
             return Derivation(None, lacking=(second,))
-        return self._made(column, above, parts, self._times(column, rate=True), why="比重＝部分÷总体")
+        return self._made(asked.column, above, parts, self._times(asked.column, rate=True), why="比重＝部分÷总体")
 
-    def _share_of_whole(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        above = self.inputs.subject(position, intent.first)
+    def _share_of_whole(self, asked: Asked) -> Derivation:
+        above = self.inputs.subject(asked.position, asked.intent.first)
         if not above:
-            return Derivation(None, lacking=(intent.first or column.column.name,))
-        below = self.inputs.base_of(above[0].entry) or self.inputs.whole_of(above[0], column)
+            return Derivation(None, lacking=(asked.intent.first or asked.column.column.name,))
+        below = self.inputs.base_of(above[0].entry) or self.inputs.wider_of(above[0].entry)
+        below = below or self.inputs.whole_of(above[0], asked.column)
         if below is None:
             return Derivation(None, lacking=(f"{above[0].entry.element.title}的总体",))
-        return self._made(column, above, [below], self._times(column, rate=True), why="比重＝部分÷总体")
+        return self._made(asked.column, above, [below], self._times(asked.column, rate=True), why="比重＝部分÷总体")
 
-    def _rate(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        above = self.inputs.subject(position, intent.first)
+    def _rate(self, asked: Asked) -> Derivation:
+        above = self.inputs.subject(asked.position, asked.intent.first)
+        path = self.inputs.path_of(asked.column)
+        for counted in ("村数", "户数", "人数") if not above and asked.intent.first else ():
+            above = above or self.inputs.meant(asked.intent.first + counted, path)
         if not above:
-            return Derivation(None, lacking=(intent.first,))
+            return Derivation(None, lacking=(asked.intent.first,))
         entry = above[0].entry
         if entry.kind not in COUNTABLE and entry.kind != "area":
-            return Derivation(None, lacking=(f"{column.column.name}的分母",))
-        covers = "普及" in column.heading.term or "覆盖" in column.heading.term
+            return Derivation(None, lacking=(f"{asked.column.column.name}的分母",))
+        covers = "普及" in asked.column.heading.term or "覆盖" in asked.column.heading.term
         below = None if covers else self.inputs.base_of(entry)
         if below is not None:
             return self._made(
-                column,
+                asked.column,
                 above,
                 [below],
-                self._times(column, rate=True),
+                self._times(asked.column, rate=True),
                 why=f"{entry.element.title}÷{below.entry.element.title}",
             )
         shared = covers or entry.kind != "persons" or entry.title.content & _OF_ALL_PEOPLE
-        below = self.inputs.whole_of(above[0], column) if shared else None
+        below = self.inputs.whole_of(above[0], asked.column) if shared else None
         if below is None:
-            return Derivation(None, lacking=(f"{column.column.name}的分母",))
-        return self._made(column, above, [below], self._times(column, rate=True), why="覆盖面＝已覆盖÷总体")
+            return Derivation(None, lacking=(f"{asked.column.column.name}的分母",))
+        return self._made(asked.column, above, [below], self._times(asked.column, rate=True), why="覆盖面＝已覆盖÷总体")
 
-    def _not_done(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        done = self.inputs.resolver.resolve(intent.first + intent.second, self.inputs.path_of(column))
+    def _not_done(self, asked: Asked) -> Derivation:
+        done = self.inputs.resolver.resolve(asked.intent.first + asked.intent.second, self.inputs.path_of(asked.column))
         if done is None:
             return Derivation(None)
         for process in done.entry.title.content:
             for base in self.inputs.book.bases.get(process, ()):
                 whole = self.inputs.substituted(done.entry, frozenset({process}), frozenset({base}))
-                if whole is not None and process in self.inputs.resolver.read(intent.second, ()).own:
-                    return self._made(column, [whole, done], [], 1, [False, True], f"{base}－{process}")
+                if whole is not None and process in self.inputs.resolver.read(asked.intent.second, ()).own:
+                    return self._made(asked.column, [whole, done], [], 1, [False, True], f"{base}－{process}")
         return Derivation(None)
 
-    def _remainder(self, position: int, column: ReadColumn, intent: Intent) -> Derivation:
-        path = column.column.path
+    def _remainder(self, asked: Asked) -> Derivation:
+        path = asked.column.column.path
         if not path:
             return Derivation(None)
         whole = self.inputs.heading(path[-1], path[:-1])
-        siblings = [i for i, other in enumerate(self.inputs.columns) if other.column.path == path and i != position]
+        siblings = [
+            i for i, other in enumerate(self.inputs.columns) if other.column.path == path and i != asked.position
+        ]
         parts = [self.inputs.held[i] for i in siblings if i in self.inputs.held]
         if whole is None or not siblings or len(parts) < len(siblings) or len(parts) < 2:
             return Derivation(None)
         if any(part.entry.kind != whole.entry.kind or part.entry.path == whole.entry.path for part in parts):
             return Derivation(None)
-        return self._made(column, [whole, *parts], [], 1, [False] + [True] * len(parts), "其余＝总数－各分项")
+        return self._made(asked.column, [whole, *parts], [], 1, [False] + [True] * len(parts), "其余＝总数－各分项")
 
     def _times(self, column: ReadColumn, *, rate: bool) -> int:
         unit = column.unit

@@ -82,7 +82,7 @@ def difference(seen: Comparison, column: ReadColumn) -> tuple[str, str]:
     return "；".join(chinese), "; ".join(english)
 
 
-def reasons_for(scored: Scored, column: ReadColumn) -> list[str]:
+def reasons_for(scored: Scored) -> list[str]:
     """Why the column is held by the element."""
     seen = scored.comparison
     element = scored.entry.element

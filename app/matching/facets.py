@@ -10,9 +10,10 @@ from app.catalogue.units import UnitTable
 from app.matching.lexicon import Lexicon, Token
 from app.matching.text import Heading, folded
 
-WAYS_OF_COUNTING = frozenset(
-    "户籍 常住 实有 暂住 流动 外来 持证 贫困 返贫监测 同口径 自然口径 折纯 人均 规模以上 按时 超时 未办结 满意 不满意".split()
-)
+WAYS_OF_COUNTING = frozenset({
+    "户籍", "常住", "实有", "暂住", "流动", "外来", "持证", "贫困", "返贫监测",
+    "同口径", "自然口径", "折纯", "人均", "规模以上", "按时", "超时", "未办结", "满意", "不满意",
+})  # fmt: skip
 TEXT_KINDS = frozenset({"name", "number", "contact", "kind", "level", "whether", "date", "place", "person"})
 COUNTING_WORDS = {  # words for counting that may stand for each other; 户 栋 间 人 人次 never do
     "persons": "人 名 位",
@@ -104,7 +105,7 @@ def _composed(surface: str, tokens: Iterable[Token]) -> Facets:
 
 
 def kind_of_unit(unit: str | None, units: UnitTable) -> str | None:
-    """The kind of figure a unit measures: ``area``, ``persons``, ``count`` …; ``other:…`` for the rest, None without unit."""
+    """The kind of figure a unit measures: ``area``, ``persons``, ``count`` …; None without unit."""
     found = units.get(unit) if unit else None
     if found is None:
         return None

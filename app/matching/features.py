@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from app.catalogue.units import UnitMismatch
-from app.matching.columns import ReadColumn, text_like
+from app.matching.columns import POPULATIONS, ReadColumn, text_like
 from app.matching.facets import TEXT_KINDS
 from app.matching.index import Entry, MatchIndex, Name
 
@@ -29,7 +29,7 @@ COUNTABLE = frozenset(
     }
 )
 WEIGHABLE = frozenset({"mass", "volume", "plants", "energy"})
-_POPULATIONS = frozenset({"户籍", "常住", "实有", "暂住"})  # never the same people, whatever the name
+_INCOMES = frozenset({"收入", "收益", "资产", "产值", "负债", "利润", "损失", "投资", "财产", "零售", "预算"})
 FEATURES = (
     "same name",  # name equals a title or alias, as concepts and measure
     "covered",  # share of the column's own meaning that the element's name has
@@ -69,7 +69,7 @@ class Comparison:
 
     @property
     def may_be_same(self) -> bool:
-        """False where the definitions are known to differ: concepts that exclude each other, another point or stretch of time."""
+        """False where the definitions are known to differ: concepts that exclude each other, another time."""
         return not self.clashes and self.values[_TIME_DIFFERS] < 1 and self.values[_PART_OF_WHOLE] == 0
 
 
@@ -113,7 +113,7 @@ def _unit_fits(column: ReadColumn, entry: Entry, index: MatchIndex) -> float:
 
 
 def _measure_fits(kind: str, entry: Entry) -> float:
-    if kind == entry.kind or kind == entry.title.facets.measure:
+    if kind in {entry.kind, entry.title.facets.measure}:
         return 1.0
     if kind == "count":
         return (
@@ -157,25 +157,29 @@ def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) ->
     weight = index.weight
     own = column.own
     content = name.content
-    shared = own & entry.named
+    stated = {c for c in own & entry.support if c.startswith("age")}  # an age that the definition states
+    shared = (own & entry.named) | stated
     partly = {concept: _in_text(concept, entry) for concept in own - content if concept.startswith("?")}
-    defined = frozenset(c for c in own - entry.named if c in entry.support)
+    defined = frozenset(c for c in own - shared if c in entry.support)
     defined = frozenset(c for c in defined if not index.lexicon.narrower_than(c, content))
-    extra = frozenset(c for c in own - entry.named - defined if partly.get(c, 0.0) < 0.6)
+    extra = frozenset(c for c in own - shared - defined if partly.get(c, 0.0) < 0.6)
     wanted = content - own
     noted = wanted & column.notes
     above = (wanted & column.above) - noted
     around = (wanted & (column.around | column.titled)) - above - noted
     missing = wanted - noted - above - around
+    if column.kind == "money" and not column.own & _INCOMES and "支出" in missing:
+        missing -= {"支出"}  # money for something is money spent on it, unless it is called income
+        around |= {"支出"}
     if entry.domain & (column.own | column.context):
         around |= missing & entry.domain  # a form about the dataset's subject need not repeat it
         missing -= entry.domain
     own_weight = index.total(own) or 1.0
     above_extra = column.above - entry.support - column.titled
     clashes = index.lexicon.exclude(own, content)
-    said = (own | column.above | column.around) & _POPULATIONS
-    if said and entry.support & _POPULATIONS and not said & entry.support:
-        clashes.append((min(said), min(entry.support & _POPULATIONS)))
+    said = (own | column.above | column.around) & POPULATIONS
+    if said and entry.support & POPULATIONS and not said & entry.support:
+        clashes.append((min(said), min(entry.support & POPULATIONS)))
     clashes_above = index.lexicon.exclude(column.above - own, content - own)
     similar = _dice(column.pairs, name.pairs)
     context = (column.above | column.around | column.titled) - own
@@ -190,7 +194,7 @@ def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) ->
         min(extra_weight, 2.5),
         min(index.total(column.notes - entry.support), 2.0),
         min(index.total(above_extra), 2.5),
-        min(sum(max(weight(c), 0.5) for c in missing), 2.5),
+        min(sum(max(weight(c), 0.5) * (0.5 if c in entry.optional else 1.0) for c in missing), 2.5),
         index.total(above),
         index.total(around),
         float(min(len(clashes), 2)),

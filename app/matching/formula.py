@@ -51,7 +51,7 @@ class Formula:
         return above if self.times == 1 else f"{above} * {self.times}"
 
     def value(self, known: Mapping[str, Fraction]) -> Fraction | None:
-        """What it gives for ``known`` figures in the elements' units; None if one is lacking, moved in time or zero below."""
+        """What it gives for ``known`` figures in the elements' units; None if one is lacking, or zero stands below."""
         above, below = _value(self.above, known), _value(self.below, known) if self.below else Fraction(1)
         if above is None or not below or self.divisor:
             return None

@@ -1,4 +1,4 @@
-"""How derived columns are named: shares, quotients, per-head figures, rates, growth, last year, cumulated, remainders."""
+"""How derived columns are named: shares, quotients, per head, rates, growth, last year, cumulated, remainders."""
 
 from __future__ import annotations
 
@@ -69,13 +69,10 @@ def intent_of(column: ReadColumn, book: FormulaBook) -> Intent | None:
     """How the column is derived by its name, None if the name says nothing of the kind."""
     term = column.heading.term
     rate_like = column.kind == "rate" or column.facets.measure == "rate" or column.facets.share or _percent(column)
-    for read in (_by_named, _by_quotient, _by_per):
-        found = read(term, book)
-        if found is not None:
-            return found
-    moved = _by_time(term, column, rate_like=rate_like)
-    if moved is not None:
-        return moved
+    found = _by_named(term, book) or _by_quotient(term, book)
+    found = found or _by_time(term, column, rate_like=rate_like) or _by_per(term, book)
+    if found is not None:
+        return found
     if rate_like:
         return _by_rate(term)
     if _OTHER.match(term):
@@ -122,7 +119,7 @@ def _by_time(term: str, column: ReadColumn, *, rate_like: bool) -> Intent | None
         return Intent("growth", term[: growth.start()])
     if increase and ("同比" in term or "比" in increase.group() or increase.start() == 0 or len(increase.group()) > 2):
         return Intent("increase", term[: increase.start()])
-    if growth and growth.group() not in {"同期"} and ("增" in growth.group() or "±" in growth.group()):
+    if growth and growth.group() != "同期" and ("增" in growth.group() or "±" in growth.group()):
         return Intent("growth" if column.unit is None or rate_like else "increase", term[: growth.start()])
     was = _WAS.search(term)
     if was:

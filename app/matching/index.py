@@ -37,6 +37,7 @@ class Entry:
     named: frozenset[str]  # concepts of the title and all aliases
     text: str  # title, aliases, definition, for runs of characters nobody listed
     names_text: str
+    optional: frozenset[str] = frozenset()  # concepts of the names that another name does without
     domain: frozenset[str] = frozenset()  # concepts that most titles of its dataset share: the subject of the dataset
 
     @property
@@ -96,7 +97,7 @@ class MatchIndex:
         return self.weights.get(concept, 1.0)
 
     def total(self, concepts: Iterable[str]) -> float:
-        return sum(self.weight(concept) for concept in concepts)
+        return math.fsum(self.weight(concept) for concept in concepts)  # the same in whatever order
 
     def nearest(self, concepts: Mapping[str, float], pairs: frozenset[str], limit: int) -> list[Entry]:
         """The entries that share most with ``concepts`` (with their weight) and character ``pairs``, best first."""
@@ -164,4 +165,5 @@ def _entry(element: Element, catalogue: Catalogue, lexicon: Lexicon) -> Entry:
         named,
         folded("|".join((element.title, *element.aliases, element.definition))),
         folded("|".join((element.title, *element.aliases))),
+        named - frozenset.intersection(*(name.content for name in names)),
     )

@@ -11,6 +11,7 @@ from app.matching.formula_book import FormulaBook
 from app.matching.index import Entry
 from app.matching.resolving import Resolver, Scored
 
+_NEAR = 0.5  # weight by which a substituted name may be off
 _TIME_LIMITS = frozenset({"按时", "超时"})
 
 
@@ -46,7 +47,7 @@ class Inputs:
         return []
 
     def meant(self, term: str, path: Sequence[str]) -> list[Scored]:
-        """The element that ``term`` means, or the parts that sum to it; last, the one column of this form that says so."""
+        """The element that ``term`` means, or the parts that sum to it; last, the one column of this form with it."""
         found = next(
             (self.held[p] for p, c in enumerate(self.columns) if c.column.name == term and p in self.held), None
         )
@@ -72,7 +73,7 @@ class Inputs:
         return self.resolver.resolve(text, above) if read.facets.content else None
 
     def parts(self, column: ReadColumn) -> list[Scored]:
-        """The held elements that together make ``column``: alike but for the members of one partition, all of them held."""
+        """The held elements that together make ``column``: alike but for a partition's members, all held."""
         ranked = [s for s in self.resolver.rank(column) if s.entry.element.numeric and s.comparison.values[3] <= 0.05]
         lexicon = self.resolver.index.lexicon
         for members in lexicon.partitions.values():
@@ -111,6 +112,15 @@ class Inputs:
                     return below
         return None
 
+    def wider_of(self, entry: Entry) -> Scored | None:
+        """The element of which ``entry`` is a part by its very nouns: 来访 for 集体访, 危房 for C级危房."""
+        for concept in sorted(entry.title.content):
+            for wider in sorted(self.resolver.index.lexicon.wider.get(concept, ())):
+                found = self.substituted(entry, frozenset({concept}), frozenset({wider}))
+                if found is not None and found.entry.kind == entry.kind:
+                    return found
+        return None
+
     def substituted(self, entry: Entry, remove: frozenset[str], add: frozenset[str]) -> Scored | None:
         """The element that means the same as ``entry`` with ``remove`` taken out and ``add`` put in its place."""
         index = self.resolver.index
@@ -126,7 +136,7 @@ class Inputs:
                     apart = index.total(wanted ^ name.content)
                     if best is None or apart < best[0]:
                         best = (apart, other)
-        if best is None or best[0] > 0.35:
+        if best is None or best[0] > _NEAR:
             return None
         column = self.resolver.read(best[1].element.title, ())
         return next((s for s in self.resolver.rank(column) if s.entry.path == best[1].path), None)

@@ -99,12 +99,11 @@ class Lexicon:
     def exclude(self, one: Iterable[str], other: Iterable[str]) -> list[tuple[str, str]]:
         """Pairs that exclude each other, one concept from each side, where neither side holds both."""
         left, right = set(one), set(other)
-        clashes = []
-        for concept in left - right:
-            for enemy in self.excluding.get(concept, frozenset()) & right:
-                if enemy not in left:
-                    clashes.append((concept, enemy))
-        return clashes
+        return [
+            (concept, enemy)
+            for concept in sorted(left - right)
+            for enemy in sorted((self.excluding.get(concept, frozenset()) & right) - left)
+        ]
 
     def narrower_than(self, concept: str, others: Iterable[str]) -> bool:
         """Whether ``concept`` is a part of one of ``others``."""
@@ -121,8 +120,7 @@ def _numbers(term: str) -> list[tuple[int, int, Token]]:
     found: list[tuple[int, int, Token]] = []
     if not any(character.isdigit() for character in term):
         return found
-    for match in _AGES.finditer(term):
-        found.append((match.start(), match.end(), Token(f"age:{match[1]}-{match[2]}", "threshold", "persons")))
+    found += [(m.start(), m.end(), Token(f"age:{m[1]}-{m[2]}", "threshold", "persons")) for m in _AGES.finditer(term)]
     for match in _AGE.finditer(term):
         sign = "<" if match[2] else ">="
         found.append((match.start(), match.end(), Token(f"age{sign}{match[1]}", "threshold", "persons")))

@@ -78,7 +78,7 @@ class Resolver:
         return None
 
     def first(self, terms: Sequence[str], path: Sequence[str] = (), preferred: str = "") -> Scored | None:
-        """The first of ``terms`` that is held; one whose title the text ``preferred`` mentions goes before the others."""
+        """The first of ``terms`` that is held; one whose title ``preferred`` mentions goes before the others."""
         found = [scored for term in terms if (scored := self.resolve(term, path)) is not None]
         for scored in found:
             if scored.entry.element.title in preferred:

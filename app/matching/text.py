@@ -66,6 +66,8 @@ def read_heading(text: str, units: UnitTable) -> Heading:
             notes.append(inner)
             rest = rest.replace(match.group(), "", 1)
     rest = rest.replace("(", "").replace(")", "") if "(" in rest and len(rest) < 200 else rest
+    if len(rest) > 1 and rest[-1] in "%‰":
+        unit, rest = unit or rest[-1], rest[:-1]
     prefix, colon, after = rest.rpartition(":")
     if colon and after:
         tail = unit_in(after, units)

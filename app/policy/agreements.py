@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from app.catalogue.model import Catalogue
 from app.catalogue.periods import Period
 from app.errors import Fault
 
+_TEXTS = ("code", "department", "purpose", "legal_basis")
 _KEYS = {"code", "department", "purpose", "legal_basis", "elements", "regions", "periods", "valid"}
 
 
@@ -58,78 +59,91 @@ def _matching(pattern: str, catalogue: Catalogue) -> list[Any]:
     return [] if element is None else [element]
 
 
-def parse_agreement(document: Any, file: str) -> tuple[Agreement | None, list[Fault]]:  # noqa: C901, PLR0912 - one fault a key
+def parse_agreement(document: Any, file: str) -> tuple[Agreement | None, list[Fault]]:
     """An agreement from its document; every fault of its form at once. What it refers to is checked apart."""
-    faults: list[Fault] = []
-
-    def fault(place: str, message: str) -> None:
-        faults.append(Fault(file, place, message))
-
     if not isinstance(document, Mapping):
         return None, [Fault(file, "", "协议应为一个对象 (an agreement is a mapping)")]
-    for key in document:
-        if key not in _KEYS:
-            fault(str(key), f"不认识的键 {key} (unknown key)")
-    texts: dict[str, str] = {}
-    for key, needed in (("code", True), ("department", True), ("purpose", True), ("legal_basis", False)):
-        value = document.get(key)
-        if value is None and not needed:
-            texts[key] = ""
-        elif isinstance(value, str) and value.strip():
-            texts[key] = value.strip()
-        else:
-            fault(key, f"缺少 {key} (a text is needed)")
-    elements = _strings(document.get("elements"))
-    if not elements:
-        fault("elements", "须列出至少一个数据项，如 population.* (elements are needed)")
-    for index, pattern in enumerate(elements or ()):
-        if pattern != "*" and pattern.count(".") != 1:
-            fault(f"elements[{index}]", f"{pattern} 应写作 数据集.数据项 或 数据集.* (dataset.element or dataset.*)")
-    regions = _strings(document.get("regions"))
-    if not regions:
-        fault("regions", '须列出至少一个区划代码，或 ["*"] (regions are needed)')
-    first = last = None
-    periods = document.get("periods") or {}
-    if not isinstance(periods, Mapping) or set(periods) - {"from", "to"}:
-        fault("periods", "应写作 {from, to} (a mapping with from and to)")
-        periods = {}
-    try:
-        first = _bound(periods.get("from"), first=True)
-    except ValueError as problem:
-        fault("periods.from", str(problem))
-    try:
-        last = _bound(periods.get("to"), first=False)
-    except ValueError as problem:
-        fault("periods.to", str(problem))
-    if first and last and last < first:
-        fault("periods", "期间的止早于起 (the periods end before they begin)")
-    valid = document.get("valid")
-    days: dict[str, date] = {}
-    if not isinstance(valid, Mapping) or set(valid) - {"from", "until"}:
-        fault("valid", "应写作 {from, until}，按北京时间，首尾均含 (a mapping with from and until)")
-    else:
-        for key in ("from", "until"):
+    reader = _Reader(document, file)
+    texts = {key: reader.text(key, needed=key != "legal_basis") for key in _TEXTS}
+    elements, regions = reader.elements(), reader.regions()
+    first, last = reader.periods()
+    days = reader.validity()
+    if reader.faults:
+        return None, reader.faults
+    return Agreement(
+        **texts, elements=elements, regions=regions, first=first, last=last, valid_from=days[0], valid_until=days[1]
+    ), []
+
+
+class _Reader:
+    """Reads one document and remembers every fault."""
+
+    def __init__(self, document: Mapping[str, Any], file: str) -> None:
+        self._document = document
+        self._file = file
+        self.faults: list[Fault] = []
+        for key in document:
+            if key not in _KEYS:
+                self._fault(str(key), f"不认识的键 {key} (unknown key)")
+
+    def _fault(self, place: str, message: str) -> None:
+        self.faults.append(Fault(self._file, place, message))
+
+    def text(self, key: str, *, needed: bool) -> str:
+        value = self._document.get(key)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+        if value is not None or needed:
+            self._fault(key, f"缺少 {key} (a text is needed)")
+        return ""
+
+    def elements(self) -> tuple[str, ...]:
+        patterns = _strings(self._document.get("elements"))
+        if not patterns:
+            self._fault("elements", "须列出至少一个数据项，如 population.* (elements are needed)")
+        for index, pattern in enumerate(patterns):
+            if pattern != "*" and pattern.count(".") != 1:
+                message = f"{pattern} 应写作 数据集.数据项 或 数据集.* (dataset.element or dataset.*)"
+                self._fault(f"elements[{index}]", message)
+        return patterns
+
+    def regions(self) -> tuple[str, ...]:
+        codes = _strings(self._document.get("regions"))
+        if not codes:
+            self._fault("regions", '须列出至少一个区划代码，或 ["*"] (regions are needed)')
+        return codes
+
+    def periods(self) -> tuple[date | None, date | None]:
+        periods = self._document.get("periods") or {}
+        if not isinstance(periods, Mapping) or set(periods) - {"from", "to"}:
+            self._fault("periods", "应写作 {from, to} (a mapping with from and to)")
+            return None, None
+        bounds: list[date | None] = []
+        for key, begins in (("from", True), ("to", False)):
             try:
-                days[key] = _day(valid.get(key))
+                bounds.append(_bound(periods.get(key), first=begins))
             except ValueError as problem:
-                fault(f"valid.{key}", str(problem))
-        if len(days) == 2 and days["until"] < days["from"]:
-            fault("valid", "有效期的止早于起 (it ends before it begins)")
-    if faults:
-        return None, faults
-    agreement = Agreement(
-        code=texts["code"],
-        department=texts["department"],
-        purpose=texts["purpose"],
-        legal_basis=texts["legal_basis"],
-        elements=tuple(elements or ()),
-        regions=tuple(regions or ()),
-        first=first,
-        last=last,
-        valid_from=days["from"],
-        valid_until=days["until"],
-    )
-    return agreement, []
+                self._fault(f"periods.{key}", str(problem))
+                bounds.append(None)
+        first, last = bounds
+        if first and last and last < first:
+            self._fault("periods", "期间的止早于起 (the periods end before they begin)")
+        return first, last
+
+    def validity(self) -> tuple[date, date]:
+        valid = self._document.get("valid")
+        days = [date.min, date.max]
+        if not isinstance(valid, Mapping) or set(valid) - {"from", "until"}:
+            self._fault("valid", "应写作 {from, until}，按北京时间，首尾均含 (a mapping with from and until)")
+            return date.min, date.max
+        for index, key in enumerate(("from", "until")):
+            try:
+                days[index] = _day(valid.get(key))
+            except ValueError as problem:
+                self._fault(f"valid.{key}", str(problem))
+        if days[1] < days[0]:
+            self._fault("valid", "有效期的止早于起 (it ends before it begins)")
+        return days[0], days[1]
 
 
 def check_agreement(
@@ -172,18 +186,19 @@ def normal_agreement(document: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _strings(value: Any) -> Sequence[str] | None:
-    if not isinstance(value, list) or not value:
-        return None
+def _strings(value: Any) -> tuple[str, ...]:
+    """A list of texts; nothing at all where it is anything else."""
+    if not isinstance(value, list):
+        return ()
     texts = [str(item).strip() for item in value if isinstance(item, str | int) and not isinstance(item, bool)]
-    return texts if len(texts) == len(value) and all(texts) else None
+    return tuple(texts) if len(texts) == len(value) and all(texts) else ()
 
 
 def _bound(value: Any, *, first: bool) -> date | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | date):
-        raise ValueError("期间应写作 2024、2024-Q1、2024-03 等 (a period)")
+        raise ValueError("期间应写作 2024、2024-Q1、2024-03 等 (a period)")  # noqa: TRY004 - a fault of form
     period = Period.parse(str(value))
     return period.start if first else period.end
 

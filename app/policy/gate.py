@@ -84,8 +84,8 @@ def knows_element(caller: Caller, dataset: Dataset, element: Element) -> bool:
     return element.sharing != "closed" or knows_dataset(caller, replace(dataset, sharing="closed"))
 
 
-def knows_check(caller: Caller, dataset: Dataset, rule: str, known: set[str]) -> bool:
-    """Whether a check may be told: not if its rule names an element that the caller may not know of."""
+def knows_check(dataset: Dataset, rule: str, known: set[str]) -> bool:
+    """Whether a check may be told to one who knows these elements: not if its rule names another of the dataset."""
     hidden = {element.code for element in dataset.elements} - known
     return not hidden or not hidden & set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", rule))
 

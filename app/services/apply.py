@@ -197,7 +197,7 @@ def _check_agreements(
 def _check_held(
     cx: Connection, before: Catalogue | None, after: Catalogue, given: Sequence[Definition], plan: ApplyPlan
 ) -> None:
-    """Changes that would give held data another meaning are refused, with the number of records that stand in the way."""
+    """Changes that would give held data another meaning are refused, with the number of records they would touch."""
     if before is None:
         return
     for item in given:

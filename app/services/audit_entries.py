@@ -33,7 +33,7 @@ def list_entries(
     size = limit or _PAGE
     if not 1 <= size <= _LARGEST_PAGE:
         raise Problem("bad_request", f"limit 应为 1 至 {_LARGEST_PAGE} (limit is from 1 to {_LARGEST_PAGE})")
-    with registry.database.journal() as cx:
+    with registry.database.read_journal() as cx:
         found = audit.entries(cx, **wanted, before_id=before, limit=size)
     entries = [{"id": item.id, **_document(item.entry)} for item in found]
     return {"entries": entries, "next": found[-1].id if len(found) == size else None}

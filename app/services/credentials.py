@@ -58,7 +58,7 @@ class Authenticator:
     def _check(self, presented: str, epoch: int, now: datetime) -> _Checked:
         until = None
         if presented.startswith("twt_"):
-            with self._registry.database.journal() as cx:
+            with self._registry.database.read_journal() as cx:
                 token = kept.find_token(cx, presented, now)
             if token is None:
                 raise unauthenticated()

@@ -1,4 +1,4 @@
-"""Canonical records, for those whose data it is: a region its own and below, a source its dataset, an administrator all."""
+"""Canonical records: a region reads its own and those below, a source department its dataset, an administrator all."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class DatasetReader:
         asked = [question.period, question.region]
         if question.cursor is not None:
             opened = self._registry.sealer.open("records", question.cursor)
-            if opened[0] != code or opened[1] != asked or opened[4] != caller.credential_id:
+            if opened[0] != code or opened[1] != asked or opened[4] != _reach(caller):
                 raise Problem("bad_cursor", "游标属于另一个查询 (the cursor belongs to another question)")
             last, offset = opened[2], opened[3]
             state = self._registry.state_at(last)
@@ -87,7 +87,7 @@ class DatasetReader:
         page = frame.slice(offset, question.limit or PAGE)
         following = None
         if offset + page.height < frame.height:
-            token = [code, asked, last, offset + page.height, caller.credential_id]
+            token = [code, asked, last, offset + page.height, _reach(caller)]
             following = self._registry.sealer.seal("records", token)
         revision = self._registry.sealer.seal("revision", [code, last])
         head = orjson.dumps({"dataset": code, "revision": revision})[:-1]
@@ -129,6 +129,11 @@ class DatasetReader:
             made = _DatasetView(kept, state.catalogue)
             self._compiled[key] = made
             return made
+
+
+def _reach(caller: Caller) -> list[str | int | None]:
+    """Whom a cursor belongs to: all keys of the same region or department."""
+    return [caller.kind, caller.department, caller.region_id]
 
 
 class _DatasetView(StoredView):

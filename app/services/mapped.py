@@ -11,6 +11,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
 
+import polars as pl
+
 from app.mapping.plan import Plan
 from app.mapping.run import Mapped, run
 from app.policy.scopes import Scope
@@ -100,8 +102,37 @@ def frame_digest(mapped: Mapped, prefix: str) -> str:
     digest = hashlib.blake2b(prefix.encode(), digest_size=32)
     for field in mapped.fields:
         digest.update(f"\0{field.name}\0{field.kind}\0{field.decimals}".encode())
-    shown = mapped.frame.drop("region").rechunk()
-    buffer = io.BytesIO()
-    shown.write_ipc_stream(buffer, compression="uncompressed")
-    digest.update(buffer.getbuffer())
+    digest.update(shown_bytes(mapped.frame.drop("region")))
     return digest.hexdigest()
+
+
+def shown_bytes(frame: pl.DataFrame) -> memoryview:
+    """The values of a frame as bytes that depend on nothing else.
+
+    A cell that was made missing keeps what it held in memory, and an IPC stream carries that along; so every missing
+    value is filled with a zero first and told by a mark of its own. A number's width is not part of its value.
+    """
+    columns: list[pl.Expr] = []
+    for name, kind in frame.schema.items():
+        column = pl.col(name)
+        if kind.is_integer():
+            # Most columns fit 64 bits; those that do not are told as text.
+            column = column.cast(pl.Int64) if _fits_int64(frame[name]) else column.cast(pl.String)
+        elif kind == pl.Date:
+            column = column.cast(pl.Int32)
+        filled = column.fill_null("") if kind == pl.String else column.fill_null(strategy="zero")
+        if kind == pl.Boolean:
+            filled = pl.col(name).fill_null(value=False)
+        columns += [filled.alias(f"value:{name}"), pl.col(name).is_null().alias(f"missing:{name}")]
+    sink = io.BytesIO()
+    frame.select(columns).rechunk().write_ipc_stream(
+        sink, compression="uncompressed", compat_level=pl.CompatLevel.oldest()
+    )
+    return sink.getbuffer()
+
+
+def _fits_int64(column: pl.Series) -> bool:
+    if column.dtype != pl.Int128:
+        return True
+    low, high = column.min(), column.max()
+    return low is None or high is None or (int(str(low)) >= -(2**63) and int(str(high)) < 2**63)

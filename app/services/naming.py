@@ -23,6 +23,11 @@ _KNOWN_AT_ONCE = 100_000
 _BAD = "快照标识或时间无效 (not a snapshot id or an instant)"
 
 
+def is_name(text: str) -> bool:
+    """Whether a text has the form of a name, whoever it was given to."""
+    return _NAME.fullmatch(text) is not None
+
+
 class StateNames:
     """Gives names to states and finds them again. Kept in the journal, so that all workers know them."""
 
@@ -58,8 +63,8 @@ class StateNames:
 
     def find(self, caller: Caller, name: str) -> StoredState:
         """The state a name stands for, if it was given to this department; else the one refusal for all others."""
-        if _NAME.fullmatch(name):
-            with self._registry.database.journal() as cx:
+        if is_name(name):
+            with self._registry.database.read_journal() as cx:
                 found = states.find(cx, name)
             if found is not None and found.scope["department"] == caller.department and caller.kind == "department":
                 return found

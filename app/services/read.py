@@ -17,8 +17,8 @@ from app.policy.callers import Caller
 from app.services.answers import Answer, entity_tag, matches
 from app.services.auditing import Auditing, Reading
 from app.services.coverage import region_expression
-from app.services.mapped import MappedViews, mapped_state
-from app.services.naming import StateNames
+from app.services.mapped import MappedViews, mapped_state, shown_bytes
+from app.services.naming import StateNames, is_name
 from app.services.questions import LARGEST_PAGE, PAGE, Question, period_expression, read_periods, read_regions
 from app.services.registry import Registry, State, resolve_instant
 from app.services.visible_views import VisibleView, past_view, require_coverage, visible_view
@@ -101,7 +101,7 @@ class ViewReader:
             return past_view(view, past, with_version=True), past
         if question.as_of is None:
             return view, state
-        if question.as_of[:4].isdigit():
+        if not is_name(question.as_of):
             instant = resolve_instant(question.as_of)
             with self._registry.database.read() as cx:
                 epoch = epochs.at(cx, instant)
@@ -166,9 +166,8 @@ class ViewReader:
     def _etag_of_stream(self, name: str, chosen: Chosen, frame: pl.DataFrame) -> str:
         # The bytes are a function of the fields and the frame, so their digest stands for the answer's.
         fields = [[field.name, field.kind, field.decimals] for field in chosen.fields]
-        shown = frame.select([f"field:{field.name}" for field in chosen.fields]).rechunk()
-        sink = shown.write_ipc_stream(None, compression="uncompressed")
-        return entity_tag(name, orjson.dumps(fields), sink.getvalue())
+        shown = frame.select([f"field:{field.name}" for field in chosen.fields])
+        return entity_tag(name, orjson.dumps(fields), bytes(shown_bytes(shown)))
 
 
 _AT_ONCE = 20_000  # rows up to which an answer is made whole, so that its digest is of its very bytes

@@ -14,7 +14,7 @@ _NOT_ITS_HEADINGS = frozenset({"unknown_column", "no_table", "no_element_column"
 
 
 def recognise(registry: Registry, state: State, caller: Caller, data: bytes | None, filename: str | None) -> Dataset:
-    """The one dataset the caller reports to whose elements the workbook's headings name; a 422 says when it is not one."""
+    """The one dataset the caller reports to whose elements the headings name; a 422 when it is not exactly one."""
     if data is None:
         raise Problem("bad_request", "须给出 dataset (a dataset is needed)")
     workbook = read_workbook(data, filename or "")

@@ -113,7 +113,13 @@ class Registry:
 
     @classmethod
     def open(cls, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Self:
-        database = Database.open(settings.database_url, settings.data_dir)
+        database = Database.open(
+            settings.database_url,
+            settings.data_dir,
+            pool_size=settings.pool_size,
+            lock_timeout=settings.lock_timeout_seconds,
+            clock=clock,
+        )
         return cls(settings, database, AuditLog(database), clock)
 
     def close(self) -> None:
@@ -234,9 +240,11 @@ def _agreements(stored: Mapping[tuple[str, str], StoredDefinition], index: Regio
 def resolve_instant(value: str) -> datetime:
     """An instant with its offset, as RFC 3339; ``Problem('bad_request')`` for anything else."""
     try:
+        # A plus that was not escaped in the address arrives as a blank.
         instant = datetime.fromisoformat(value.replace(" ", "+"))
     except ValueError as error:
-        raise Problem("bad_request", f"时间 {value} 应写作 2026-03-01T08:00:00+08:00 (an instant)") from error
+        message = f"as_of {value!r} 应为 2026-03-01T08:00:00+08:00 或快照标识 (an instant or a snapshot id)"
+        raise Problem("bad_request", message) from error
     if instant.tzinfo is None:
         raise Problem("bad_request", f"时间 {value} 缺少时区偏移，如 +08:00 (an instant carries its offset)")
     return instant

@@ -28,7 +28,7 @@ def sealed_revision(registry: Registry, cx: Connection, state: State, dataset: D
 def revision_within(
     registry: Registry, cx: Connection, state: State, dataset: Dataset, roots: frozenset[int] | None
 ) -> str:
-    """The sealed epoch of the last change below ``roots`` (None: anywhere); the same text as long as nothing changes."""
+    """The sealed epoch of the last change below ``roots`` (None: anywhere); the same as long as nothing changes."""
     below: set[int] | None = None
     if roots is not None:
         below = set()

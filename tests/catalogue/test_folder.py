@@ -177,7 +177,15 @@ def dataset(**changes):
     ],
 )
 def test_changes_that_held_data_forbids_are_named(changes, place):
-    assert [found for found, _ in forbidden_changes(dataset(), dataset(**changes))] == [place]
+    assert [change.place for change in forbidden_changes(dataset(), dataset(**changes))] == [place]
+
+
+def test_a_forbidden_change_says_whose_values_stand_against_it():
+    old = dataset()
+    assert [
+        change.element
+        for change in forbidden_changes(old, dataset(e1_code="men", e3_measure="attribute", level="village"))
+    ] == [None, "population_male", "density"]
 
 
 def test_other_changes_are_free():
@@ -264,7 +272,7 @@ def test_what_is_written_is_read_back(document):
     assert value == document
 
 
-def test_three_thousand_elements_are_read_in_seconds():
+def test_a_catalogue_of_three_thousand_elements_is_read_whole():
     element = dict(POPULATION["elements"][0])
     files = {}
     for n in range(30):

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import app as program
+from app.cli import program
+
+PROGRAM = program()
 
 DATASET = """
 code: hens
@@ -31,7 +33,7 @@ def run(tmp_path, monkeypatch):
         monkeypatch.delenv(f"TOWNSHIP_{name}", raising=False)
     monkeypatch.setenv("TOWNSHIP_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "200")
-    return lambda *arguments: CliRunner().invoke(program, [str(argument) for argument in arguments])
+    return lambda *arguments: CliRunner().invoke(PROGRAM, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from app.catalogue.unit_definitions import DIMENSIONED_DEFINITIONS, PURE_DEFINITIONS
-from app.cli import app as program
+from app.cli import program
 from app.client.settings import ClientSettings
 from app.errors import ERROR_CODES
 from app.formats.selection import OPERATORS as FILTER_OPERATORS
@@ -130,7 +130,7 @@ def default(field: Any) -> str:
 
 
 def commands() -> str:
-    root: Any = typer.main.get_command(program)
+    root: Any = typer.main.get_command(program())
     parts = []
     for word, command in root.commands.items():
         inner: Mapping[str, Any] = getattr(command, "commands", {})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from app.cli import app as program
+from app.cli import program
 from app.client.settings import ClientSettings
 from app.errors import ERROR_CODES
 from app.settings import Settings
@@ -24,7 +24,7 @@ def name(path):
 @cache
 def commands():
     """Every command of the program: `serve`, `credentials create` …"""
-    root = typer.main.get_command(program)
+    root = typer.main.get_command(program())
     found = set()
     for word, command in root.commands.items():
         found.add(word)
@@ -35,7 +35,7 @@ def commands():
 @cache
 def options(command):
     """The options of one command, with what they are called on the line."""
-    found = typer.main.get_command(program)
+    found = typer.main.get_command(program())
     for word in command.split():
         found = found.commands[word]
     return {option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)} | {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from app.cli import app as program
+from app.cli import program
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,7 +63,7 @@ def test_the_container_does_not_run_as_root_and_keeps_its_data_in_a_volume():
 
 
 def test_what_the_container_starts_are_commands_of_the_program():
-    commands = typer.main.get_command(program).commands
+    commands = typer.main.get_command(program()).commands
     started = json.loads(dict(stages()[1])["CMD"])
     assert started[:2] == ["sh", "-c"]
     words = [shlex.split(part) for part in started[2].split("&&")]

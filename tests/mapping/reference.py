@@ -18,6 +18,7 @@ from typing import Any
 from app.catalogue.model import FREQUENCIES, LEVELS, Catalogue, Dataset, Element
 from app.catalogue.periods import PER_YEAR, Period
 from app.catalogue.regions import RegionState
+from app.catalogue.units import Unit
 
 Rule = Callable[[str, int, Period], bool]
 
@@ -38,6 +39,10 @@ class Num:
 
     def to(self, factor: Fraction) -> Fraction | None:
         return None if self.value is None else self.value * self.meant / factor
+
+
+    def into(self, unit: Unit) -> Fraction | None:
+        return self.value if self.bare and unit.dimension else self.to(unit.factor)
 
 
 @dataclass(frozen=True)
@@ -210,7 +215,7 @@ class Reference:
                 if name == "to":
                     value, covered = at(args[0])
                     unit = self.catalogue.units.known(ast.literal_eval(args[1]))
-                    return Num(value.to(unit.factor), unit.dimension, unit.factor), covered
+                    return Num(value.into(unit), unit.dimension, unit.factor), covered
                 digits = ast.literal_eval(args[1]) if name == "round" and len(args) > 1 else 0
                 found = [at(child) for child in (args[:1] if name == "round" else args)]
                 return call(name, [value for value, _ in found], digits), all(covered for _, covered in found)
@@ -296,8 +301,8 @@ class Reference:
         if isinstance(value, Num):
             number = value.value
             if "unit" in each:
-                number = value.to(self.catalogue.units.known(each["unit"]).factor)
-            shown: Any = None if number is None else rounded(number, each["decimals"], each.get("rounding", "half_up"))
+                number = value.into(self.catalogue.units.known(each["unit"]))
+            shown: Any = None if number is None else rounded(number, each.get("decimals", 0), each.get("rounding", "half_up"))
         else:
             shown = value.value
         if "codes" in each and shown is not None:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from app.store.archive import reflected
 from app.store.database import Database
 from tests.store.given import change, given_regions, part, submit
 
+ROOT = Path(__file__).parents[2]
 REVISIONS = [script.revision for script in ScriptDirectory(str(migrating.migrations_folder())).walk_revisions()][::-1]
 
 
@@ -102,14 +104,15 @@ def test_down_to_nothing_and_up_again_gives_an_empty_registry(database):
         fresh.close()
 
 
-def test_several_that_migrate_at_once_agree(database):
+def test_processes_that_migrate_at_once_agree(database):
     url = _url(database)
     migrating.downgrade(url, "base")
-    with ThreadPoolExecutor(1) as pool:
-        # Alembic's context is of the process; what must agree are processes, so threads take turns here.
-        list(pool.map(migrating.migrate, [url] * 3))
+    program = "import sys; from app.store.migrating import migrate; migrate(sys.argv[1])"
+    running = [subprocess.Popen([sys.executable, "-c", program, url], cwd=ROOT) for _ in range(3)]
+    assert [process.wait() for process in running] == [0, 0, 0]
     with database.read() as cx:
         assert cx.execute(select(func.count()).select_from(t.setting)).scalar_one() == 2
+        assert cx.execute(select(func.count()).select_from(t.epoch)).scalar_one() == 1
 
 
 def test_a_database_that_was_never_migrated_says_so(tmp_path):
