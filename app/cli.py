@@ -8,12 +8,12 @@ from importlib import import_module
 
 import typer
 
-ROOMS: Mapping[str, tuple[str, ...]] = {  # in the order of `township --help`
+ROOMS: Mapping[str, tuple[str, ...]] = {  # in the order of `township --help`, groups last
     "app.demo.commands": ("demo",),
     "app.host.commands": ("serve", "migrate", "apply", "export"),
     "app.host.keeping_commands": ("backup", "restore", "copy"),
-    "app.host.credential_commands": ("credentials",),
     "app.client.commands": ("upload", "template", "submissions", "confirm", "pull"),
+    "app.host.credential_commands": ("credentials",),
 }
 
 

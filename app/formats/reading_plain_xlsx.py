@@ -16,7 +16,7 @@ _ROOT = re.compile(rb'\s*(?:<\?xml version="1\.0"[^>]*\?>)?\s*<worksheet[ >]')
 _ROW = re.compile(rb'<row r="([0-9]{1,7})"([^>]*)>')
 _COLUMN = re.compile(rb'<c r="([A-Z]{1,3})[0-9]{1,7}"')
 _ERROR = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^>]* t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>([^<]*)</v>')
-_FORMULA = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)(</c>|<v/>|<v></v>)?')
+_FORMULA = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"([^>]*)>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)(?:</c>|<v ?/>|<v></v>)')
 _OTHER_TYPE = re.compile(rb' t="(?!n")')
 _MERGE = re.compile(rb'<mergeCell ref="([^"]{1,30})"')
 _UNUSUAL = (b"<!", b"<c>", b"<c\t", b"<c\n", b"<c\r", b"<c/", b"<row>", b"<row/", b"='", b' hidden="t', b" t='")
@@ -89,6 +89,6 @@ def _errors(xml: bytes, found: SheetStructure) -> None:
                 text.decode("utf-8", "replace") or "#ERROR"
             )
     if b"<f" in xml:
-        for letters, row, ending in _FORMULA.findall(xml):
-            if ending == b"</c>":
+        for letters, row, rest in _FORMULA.findall(xml):
+            if b' t="str"' not in rest:
                 found.errors[int(row), column_number(letters.decode())] = UNCALCULATED

@@ -107,14 +107,16 @@ class _SheetWalk:
         self._name, self._percent_formats = name, percent_formats
         self._row = self._column = 0
         self._kind = self._style = ""
-        self._formula = self._value = False
+        self._formula = self._value = self._inside = False
         self._error: list[str] | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":
             self._start_cell(attributes)
-        elif name in ("v", "t", "is"):
-            self._value = True
+        elif name in ("v", "t"):
+            # A formula never calculated may have an empty value; a text may be empty and is a value all the same.
+            self._inside = True
+            self._value = self._value or self._kind in ("str", "s", "inlineStr")
             if name == "v" and self._kind == "e":
                 self._error = []
         elif name == "f":
@@ -145,10 +147,12 @@ class _SheetWalk:
         self._formula = self._value = False
 
     def text(self, characters: str) -> None:
+        self._value = self._value or self._inside
         if self._error is not None:
             self._error.append(characters)
 
     def end(self, name: str) -> None:
+        self._inside = False
         if name != "c" or not (self._value or self._formula):
             return
         row, column = self._row, self._column

@@ -52,6 +52,8 @@ class CellReader:
         """The value of one cell; ``name`` is the cell's, kept with the value, ``percent`` that it is shown with a %."""
         if cell is None:
             return Reported(sheet=self._sheet, cell=name)
+        if self.element.numeric and isinstance(cell, float) and not percent:
+            return self._stored_number(cell, name)  # most cells of most sheets
         if isinstance(cell, CellError):
             return CellFault(
                 "error_value",
@@ -84,6 +86,13 @@ class CellReader:
         unit = unit or self.unit
         fault = self._quantities.fault(number, unit)
         return fault if fault is not None else Reported(number=number, unit=unit, sheet=self._sheet, cell=name)
+
+    def _stored_number(self, stored: float, name: str | None) -> Reported | CellFault:
+        number = exact(stored)
+        if number.adjusted() >= SPREADSHEET_DIGITS:
+            return self._digits_lost(number)
+        fault = self._quantities.fault(number, self.unit, short=True)
+        return fault if fault is not None else Reported(number, self.unit, None, None, None, None, self._sheet, name)
 
     # -- numbers ---------------------------------------------------------------------------------------------------
     def _number(self, cell: Cell, name: str | None, *, percent: bool) -> Reported | CellFault:

@@ -125,7 +125,7 @@ def _without_units_and_periods(
         bare = folded(part).strip("()")
         named = names.exact(undecorated(part))
         if at > 0 and not named and names.is_unit(bare):
-            unit = bare
+            unit = bare  # looked up again, with the brackets of the other headings
         elif not named and (found := read_period(part)) is not None:
             period = found
         else:
@@ -175,9 +175,10 @@ def _unit(
             text = _UNIT_LABEL.sub("", part)
             if not text or (element.unit is None and not names.is_unit(text)):
                 continue
-            if names.is_unit(text):
-                if element.unit is not None and _converts(text, element.unit, units):
-                    return text
+            known = names.unit(text)
+            if known is not None:
+                if element.unit is not None and _converts(known, element.unit, units):
+                    return known
                 remarks.add(
                     "unit_mismatch",
                     f"“{heading.text}”的计量单位“{text}”不能换算为{element.unit or '不带单位的数'}",

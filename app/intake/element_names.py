@@ -28,6 +28,13 @@ class ElementNames:
     def __init__(self, dataset: Dataset, catalogue: Catalogue) -> None:
         self.dataset = dataset
         self._units = catalogue.units
+        self._folded_units: dict[str, str] = {}
+        for unit in catalogue.units.units:
+            for spelling in (unit.code, *catalogue.units.spellings(unit.code)):
+                # A spelling that means two units when its case is lost (MW, mW) means none.
+                present = self._folded_units.setdefault(spelling.casefold(), unit.code)
+                if present != unit.code:
+                    self._folded_units[spelling.casefold()] = ""
         self._codes: dict[str, set[str]] = {}
         self._names: dict[str, set[str]] = {}
         for element in dataset.elements:
@@ -40,9 +47,18 @@ class ElementNames:
                 if rest is not None and self.is_unit(rest[1]) and rest[0] not in self._names:
                     self._names.setdefault(rest[0], set()).add(element.code)
 
+    def unit(self, text: str) -> str | None:
+        """The unit that ``text`` means, whatever the case of its letters (headings are folded): a code of the catalogue."""
+        if not text:
+            return None
+        if self._units.get(text) is not None:
+            return text
+        found = self._folded_units.get(text.casefold())
+        return found if found else None
+
     def is_unit(self, text: str) -> bool:
         """Whether the catalogue knows ``text`` as a unit of measure."""
-        return bool(text) and self._units.get(text) is not None
+        return self.unit(text) is not None
 
     def exact(self, text: str) -> frozenset[str]:
         """The elements that an undecorated heading names as it stands: by code, otherwise by title or alias."""

@@ -277,6 +277,7 @@ def _unit_of_line(
     units = placing.context.catalogue.units
     if text:
         problem = None
+        text = names.unit(text) or text
         if not names.is_unit(text):
             problem = ("unknown_unit", f"不认识的计量单位“{given or text}”", f"The unit {given or text!r} is not known")
         elif element.unit is None:

@@ -163,7 +163,7 @@ def _continues(
     if not filled:
         return None
     texts = [text for _, text in filled]
-    if len(texts) > 1 and all(is_column_number(text) for text in texts) and _counts_up(texts):
+    if _numbers_columns(grid, spans, best, filled, weigh):
         return "numbers"
     if _holds_numbers(grid, row) or is_total(texts[0]) or is_note(texts[0]):
         return None
@@ -180,9 +180,17 @@ def _continues(
     return "headings"
 
 
-def _counts_up(texts: list[str]) -> bool:
-    numbers = [int(digits) for text in texts if (digits := folded(text).strip("()")).isdigit()]
-    return len(numbers) > 0 and all(after == before + 1 for before, after in pairwise(numbers)) and numbers[0] <= 3
+def _numbers_columns(grid: Grid, spans: Spans, best: int, filled: list[tuple[int, str]], weigh: Weigh) -> bool:
+    """Whether a row only numbers the columns: 甲 乙 1 2, or 1 2 3 also under a column that never holds such a number."""
+    texts = [folded(text).strip("()") for _, text in filled]
+    if len(texts) < 2 or not all(is_column_number(text) for text in texts):
+        return False
+    numbers = [int(text) for text in texts if text.isdigit()]
+    if not numbers or numbers[0] > 3 or any(after != before + 1 for before, after in pairwise(numbers)):
+        return False
+    lettered = len(numbers) < len(texts)
+    over_words = any(weigh(text_at(grid, spans, best, column)) == 1 for column, _ in filled[1:])
+    return lettered or (len(texts) > 2 and over_words)
 
 
 def _heading(grid: Grid, spans: Spans, first: int, last: int, column: int, ignored: set[int]) -> Heading:

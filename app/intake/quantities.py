@@ -17,6 +17,7 @@ EXACT = Context(prec=400)
 """Decimal arithmetic with more digits than any number that passes has: nothing done in it is ever rounded."""
 
 _ONE = Decimal(1)
+_SAFELY_SHORT = -4  # fifteen digits that begin here or higher end within MAX_PLACES
 
 
 class CellFault(NamedTuple):
@@ -46,15 +47,16 @@ class Quantities:
         own = _Scale(_ONE, _ONE, element.min, element.max)
         self._scales: dict[str | None, _Scale | None] = {None: own, element.unit: own}
 
-    def fault(self, number: Decimal, unit: str | None) -> CellFault | None:
-        """What stands against ``number`` in ``unit`` (None: the element's own); None if nothing does."""
+    def fault(self, number: Decimal, unit: str | None, *, short: bool = False) -> CellFault | None:
+        """What stands against ``number`` in ``unit`` (None: the element's own); None if nothing does.
+
+        ``short`` says that it has no more digits than spreadsheets keep, so that they need not be counted.
+        """
         if not number.is_finite():
             return self.not_a_number(str(number))
-        digits = number.adjusted()
-        # Fewer than 17 digits reach no further than 18 places unless the number is small.
-        if digits >= MAX_WHOLE_DIGITS or (
-            (digits < 0 or len(number.as_tuple().digits) > 17) and places(number) > MAX_PLACES
-        ):
+        size = number.adjusted()
+        counted = not short or size < _SAFELY_SHORT
+        if size >= MAX_WHOLE_DIGITS or (counted and places(number) > MAX_PLACES):
             return CellFault(
                 "too_large_number",
                 f"“{plain(number)}”太大或小数位过多（至多{MAX_WHOLE_DIGITS}位整数、{MAX_PLACES}位小数）",

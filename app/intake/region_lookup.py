@@ -100,7 +100,7 @@ class RegionLookup:
         which_code: Which = "name" if both is not None else "code"
         by_code: int | None = None
         if code:
-            if _CODE.fullmatch(folded(code)) is None and not name:
+            if _CODE.fullmatch(folded(code)) is None and _SCIENTIFIC.fullmatch(folded(code)) is None and not name:
                 return self._by_name(code, on, below, "code")
             fault = self._code_fault(code, which_code)
             if fault is not None:

@@ -6,7 +6,7 @@ import re
 from typing import Literal
 
 from app.catalogue.model import Frequency, Level
-from app.intake.spelling import brackets_off, undecorated
+from app.intake.spelling import brackets_off, half_width, undecorated
 
 # "above": a name column of regions above the one that the row is about; "faulty": a heading with a finding of its own
 Role = Literal[
@@ -97,13 +97,13 @@ def is_note(text: str) -> bool:
 
 def is_caption(text: str) -> bool:
     """Whether a cell above a table is a caption such as 填报单位：某局, and not a heading."""
-    return _CAPTION.fullmatch("".join(text.split())) is not None
+    return _CAPTION.fullmatch(half_width(text)) is not None
 
 
 def caption_unit(text: str) -> str | None:
     """The unit that a caption gives to the whole table: «单位：万元»; None if it gives none."""
-    match = _UNIT_CAPTION.search(text.strip().strip("()（）"))
-    return match["unit"].strip() if match is not None else None
+    match = _UNIT_CAPTION.search(half_width(text).removeprefix("(").removesuffix(")"))
+    return match["unit"] if match is not None else None
 
 
 def is_column_number(text: str) -> bool:

@@ -235,7 +235,7 @@ class TableReader:
                 accepted=EXAMPLES[frequency],
             )
             return None
-        if self._period is not None and self._period.frequency != period.frequency and self._period.within(period):
+        if self._period is not None and period.frequency == "year" != frequency and self._period.within(period):
             return self._period  # the year beside a request for one of its months
         return period if self._placing.fits_period(period, place, self._remarks) else None
 

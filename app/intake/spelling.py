@@ -7,7 +7,7 @@ import unicodedata
 from functools import lru_cache
 
 _DASHES = str.maketrans(
-    dict.fromkeys("–—―‐‑‒−﹣~～﹏", "-") | dict.fromkeys("【〔［", "(") | dict.fromkeys("】〕］", ")")
+    dict.fromkeys("–—―‐‑‒−﹣~～﹏", "-") | dict.fromkeys("【〔［[{", "(") | dict.fromkeys("】〕］]}", ")")
 )
 _CIRCLED = re.compile(r"^\s*[\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\u3220-\u3229]\s*")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"), None)
@@ -19,11 +19,16 @@ _TRAILING = re.compile(r"[*:;,。、]+$")
 _BRACKET = re.compile(r"\(([^()]*)\)$")
 
 
+def half_width(text: str) -> str:
+    """Half-width, without any white space, with one kind of dash and bracket; the case is kept."""
+    half = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).translate(_DASHES)
+    return "".join(half.split())
+
+
 @lru_cache(maxsize=16_384)
 def folded(text: str) -> str:
     """Half-width, without any white space, with one kind of dash and bracket, in lower case."""
-    half = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).translate(_DASHES)
-    return "".join(half.split()).casefold()
+    return half_width(text).casefold()
 
 
 @lru_cache(maxsize=16_384)

@@ -119,7 +119,7 @@ class _Fast:
 
     def fits(self, frame: pl.DataFrame) -> bool:
         """Whether sums over all records stay within 128 bits."""
-        if self.wanted.number:
+        if self.wanted.number and not self.wanted.steps.counts:
             self.limit = largest(frame[f"value:{self.wanted.code}"])
         return self.limit * max(frame.height, 1) <= LIMIT
 

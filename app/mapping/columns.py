@@ -96,17 +96,18 @@ class ColumnEvaluator:
                 return _logic(operator, [self.column(operand, points) for operand in operands])
             case Shifted(operand=operand, periods=periods):
                 return self.column(operand, points.shifted(periods))
-            case Call(function="if", operands=(condition, then, otherwise)):
-                mask = self.column(condition, points)
-                found = pl.when(mask).then(self.column(then, points)).otherwise(self.column(otherwise, points))
-                return where(mask.is_not_null(), pl.select(found).to_series())
-            case Call(function="coalesce", operands=operands):
-                return pl.select(pl.coalesce([self.column(operand, points) for operand in operands])).to_series()
-            case Call(function=function, operands=operands) if function in _KEEPS:
-                return reduce(
-                    lambda a, b: _kept(_KEEPS[function], a, b), [self.column(operand, points) for operand in operands]
-                )
+            case Call():
+                return self._call_column(node, points)
         raise TypeError(f"not a column: {type(node).__name__}")
+
+    def _call_column(self, call: Call, points: Points) -> pl.Series:
+        operands = [self.column(operand, points) for operand in call.operands]
+        if call.function == "if":
+            mask, then, otherwise = operands
+            return where(mask.is_not_null(), _either(mask, then, otherwise))
+        if call.function == "coalesce":
+            return pl.select(pl.coalesce(operands)).to_series()
+        return reduce(lambda a, b: _kept(_KEEPS[call.function], a, b), operands)
 
     def _call(self, call: Call, points: Points) -> Exact:
         match call.function, call.operands:
@@ -176,4 +177,8 @@ def _kept_number(operator: str, a: Exact, b: Exact) -> Exact:
 
 def _kept(operator: str, a: pl.Series, b: pl.Series) -> pl.Series:
     mask = ordered(operator, a, b)
-    return where(mask.is_not_null(), pl.select(pl.when(mask).then(a).otherwise(b)).to_series())
+    return where(mask.is_not_null(), _either(mask, a, b))
+
+
+def _either(mask: pl.Series, a: pl.Series, b: pl.Series) -> pl.Series:
+    return pl.select(pl.when(mask).then(a).otherwise(b)).to_series()

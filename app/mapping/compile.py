@@ -36,7 +36,7 @@ def _compiled(
 ) -> Plan:
     """The plan as far as it goes; ``faults`` grows by what is wrong with it."""
     if spec.department and spec.department not in catalogue.departments:
-        faults.append(Fault(file, "department", f"没有部门“{spec.department}” (there is no such department)"))
+        faults.append(Fault(file, "department", f"没有部门“{spec.department}”（there is no such department）"))
     warnings: list[Fault] = []
     compiled: list[CompiledField] = []
     for index, field in fields:
@@ -57,7 +57,7 @@ def _compiled(
 
 _NO_ROWS = (
     "没有字段取自与视图粒度相同或更细的数据集，视图不会有任何行"
-    " (no field rests on a dataset of the view's grain or finer: the view has no rows)"
+    "（no field rests on a dataset of the view's grain or finer: the view has no rows）"
 )
 
 
@@ -76,6 +76,6 @@ def _list_faults(spec: ViewSpec, compiled: Iterable[CompiledField], catalogue: C
                     field_place(each.index, each.name),
                     f"“{dataset.title}”与“{first.title}”是两个不同的名单，各有自己的键，不能并成一行；"
                     f"请分成两个视图，或用更粗的粒度汇总"
-                    f" ({dataset.code} and {first.code} are different lists: their records do not share a row)",
+                    f"（{dataset.code} and {first.code} are different lists: their records do not share a row）",
                 )
                 break

@@ -29,8 +29,8 @@ from app.mapping.typed import Typed, converted, element_reading, told
 
 _TRUTHS = ("true", "false")
 _NO_TIME = {
-    "once": "视图没有期间 (the view has no periods)",
-    "event": "按日期列事件的视图没有“上一期” (a view of events has no period before)",
+    "once": "视图没有期间（the view has no periods）",
+    "event": "按日期列事件的视图没有“上一期”（a view of events has no period before）",
 }
 _KIND_WORDS: dict[Kind, str] = {"number": "数", "text": "文本", "boolean": "真假值", "date": "日期"}
 
@@ -72,7 +72,7 @@ class FieldCompiler:
         digits = _decimals(value)
         decimals = digits if self._field.decimals is None else self._field.decimals
         if digits > decimals:
-            self.faults.append(f"常量 {value} 的小数多于 {decimals} 位 (the constant has more decimals)")
+            self.faults.append(f"常量 {value} 的小数多于 {decimals} 位（the constant has more decimals）")
         return self._compiled(OutputField(self._field.name, self._title(), "number", decimals), FromConstant(value))
 
     def _source(self, path: str) -> CompiledField | None:
@@ -85,7 +85,7 @@ class FieldCompiler:
             if attribute == known:
                 return self._attribute(FromRegion(known))
         self.faults.append(
-            f"区域只有 {'、'.join(REGION_ATTRIBUTES)}，没有“{attribute}” (a region has no such attribute)"
+            f"区域只有 {'、'.join(REGION_ATTRIBUTES)}，没有“{attribute}”（a region has no such attribute）"
         )
         return None
 
@@ -136,21 +136,21 @@ class FieldCompiler:
     def _unknown(self, path: str) -> str:
         dataset, _, _ = path.partition(".")
         if path == "period" or dataset == "region":
-            return f"表达式中不能用“{path}” (an expression reads elements only)"
+            return f"表达式中不能用“{path}”（an expression reads elements only）"
         if dataset not in self._catalogue.datasets:
             near = get_close_matches(dataset, self._catalogue.datasets, 1)
             hint = f"，是否指“{near[0]}”" if near else ""
-            return f"“{path}”：没有数据集“{dataset}”{hint} (there is no such dataset)"
+            return f"“{path}”：没有数据集“{dataset}”{hint}（there is no such dataset）"
         paths = [element.path for element in self._catalogue.datasets[dataset].elements]
         near = get_close_matches(path, paths, 1)
         hint = f"，是否指“{near[0]}”" if near else ""
-        return f"没有要素“{path}”{hint} (there is no such element)"
+        return f"没有元素“{path}”{hint}（there is no such element）"
 
     # -- what comes out ----------------------------------------------------------------------------------------
     def _number(self, part: Typed) -> CompiledField | None:
         field = self._field
         if field.decimals is None and part.divides:
-            self.faults.append("表达式有除法，须写明小数位数 decimals (an expression that divides names its decimals)")
+            self.faults.append("表达式有除法，须写明小数位数 decimals（an expression that divides names its decimals）")
         decimals = part.decimals if field.decimals is None else field.decimals
         if field.unit is not None:
             found = self._in_unit(part, field.unit)
@@ -164,17 +164,17 @@ class FieldCompiler:
     def _in_unit(self, part: Typed, code: str) -> Typed | None:
         unit = self._catalogue.units.get(code)
         if unit is None:
-            self.faults.append(f"没有计量单位“{code}” (there is no such unit)")
+            self.faults.append(f"没有计量单位“{code}”（there is no such unit）")
             return None
         own = part.measured
         if own.dimension == unit.dimension != () and own.multiplier == own.factor / unit.factor != 1:
             self.warnings.append(
                 f"表达式中已乘以 {own.multiplier}，又按 unit 换算成“{code}”，恐怕重复"
-                f" (the expression already multiplies by the factor that unit converts by)"
+                f"（the expression already multiplies by the factor that unit converts by）"
             )
         found = converted(part, unit, code)
         if found is None:
-            self.faults.append(f"{told(own)}不能换算成“{code}” (it does not convert into {code})")
+            self.faults.append(f"{told(own)}不能换算成“{code}”（it does not convert into {code}）")
         return found
 
     def _other(self, part: Typed) -> CompiledField | None:
@@ -187,22 +187,22 @@ class FieldCompiler:
         self._refuse(("unit", "decimals", "rounding"), "有 codes 的字段", "a field with codes")
         codes = self._field.codes or {}
         if part.kind == "date":
-            self.faults.append("日期没有代码对照 (codes have no meaning for a date)")
+            self.faults.append("日期没有代码对照（codes have no meaning for a date）")
         elif part.kind == "number" and any(reading.steps.counts for reading in readings(part.node)):
-            self.faults.append("个数没有代码对照 (codes have no meaning for a count)")
+            self.faults.append("个数没有代码对照（codes have no meaning for a count）")
         elif part.kind == "number" and (part.decimals or part.divides):
             self.faults.append(
-                "codes 只用于文本、代码、真假值和整数 (codes are for texts, codes, booleans and whole numbers)"
+                "codes 只用于文本、代码、真假值和整数（codes are for texts, codes, booleans and whole numbers）"
             )
         known = self._known_codes(part)
         if known is not None:
             unknown = [code for code in codes if code not in known]
             if unknown:
-                self.faults.append(f"codes 中有不存在的代码：{'、'.join(unknown)} (codes that do not exist)")
+                self.faults.append(f"codes 中有不存在的代码：{'、'.join(unknown)}（codes that do not exist）")
             untold = [code for code in known if code not in codes]
             if untold:
                 self.warnings.append(
-                    f"codes 没有写这些代码的目标，将读作缺失：{'、'.join(untold)} (codes without a target)"
+                    f"codes 没有写这些代码的目标，将读作缺失：{'、'.join(untold)}（codes without a target）"
                 )
         output = OutputField(self._field.name, self._title(part.node), "text")
         return self._from_elements(output, part, default=self._default("text", 0))
@@ -230,7 +230,7 @@ class FieldCompiler:
         elements = frozenset(reading.path for reading in readings(tree))
         closed = sorted(path for path in elements if self._sharing(path) == "closed")
         if closed:
-            self.warnings.append(f"{'、'.join(closed)} 不予共享，此字段不会给出 (closed: the field is never given)")
+            self.warnings.append(f"{'、'.join(closed)} 不予共享，此字段不会给出（closed: the field is never given）")
         return self._compiled(output, source, elements, default)
 
     def _is_key(self, reading: Reading) -> bool:
@@ -257,7 +257,7 @@ class FieldCompiler:
     def _refuse(self, options: Sequence[str], words: str, words_en: str) -> None:
         for option in options:
             if getattr(self._field, option) is not None:
-                self.faults.append(f"{words}不能写 {option} ({option} has no meaning for {words_en})")
+                self.faults.append(f"{words}不能写 {option}（{option} has no meaning for {words_en}）")
 
     def _default(self, kind: Kind, decimals: int) -> str | bool | Decimal | date | None:
         value = self._field.default
@@ -265,17 +265,17 @@ class FieldCompiler:
             return None
         if kind == "number" and isinstance(value, Decimal):
             if _decimals(value) > decimals:
-                self.faults.append(f"default {value} 的小数多于 {decimals} 位 (the default has more decimals)")
+                self.faults.append(f"default {value} 的小数多于 {decimals} 位（the default has more decimals）")
             return value
         if kind == "date" and isinstance(value, str):
             try:
                 return date.fromisoformat(value)
             except ValueError:
-                self.faults.append(f"default“{value}”不是日期，应如 2025-03-17 (not a date)")
+                self.faults.append(f"default“{value}”不是日期，应如 2025-03-17（not a date）")
                 return None
         if (kind == "boolean" and isinstance(value, bool)) or (kind == "text" and isinstance(value, str)):
             return value
-        self.faults.append(f"default“{value}”须与字段同为{_KIND_WORDS[kind]} (the default must be a {kind})")
+        self.faults.append(f"default“{value}”须与字段同为{_KIND_WORDS[kind]}（the default must be a {kind}）")
         return None
 
     def _title(self, node: Node | None = None) -> str:
@@ -293,7 +293,7 @@ class FieldCompiler:
         if (factor * 10**decimals / 10**own).denominator != 1 and "mean" not in (below.steps.over_time or ""):
             self.warnings.append(
                 f"保留 {decimals} 位小数会丢失“{element.title}”的有效数字"
-                f" (with {decimals} decimals digits of {element.path} are lost)"
+                f"（with {decimals} decimals digits of {element.path} are lost）"
             )
 
 

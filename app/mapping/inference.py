@@ -92,7 +92,7 @@ class Inference:
         if part.kind == kind:
             return True
         words = f"此处须是{_KIND_WORDS[kind]}，而不是{_KIND_WORDS[part.kind]}"
-        self._fault(at, f"{words} (a {kind} is needed, not a {part.kind})")
+        self._fault(at, f"{words}（a {kind} is needed, not a {part.kind}）")
         return False
 
     def _are(self, kind: Kind, parts: Sequence[Typed], places: Sequence[Syntax]) -> bool:
@@ -156,7 +156,7 @@ class Inference:
         a, b = left.measured, right.measured
         if isinstance(right.node, Literal):
             if right.node.value == 0:
-                self._fault(at, "除以零 (division by zero)")
+                self._fault(at, "除以零（division by zero）")
                 return None
             if isinstance(right.node.value, Fraction) and not a.literal:
                 inverse = replace(right, node=Literal("number", 1 / right.node.value))
@@ -195,10 +195,10 @@ class Inference:
         left, right = as_date(left, right), as_date(right, left)
         if left.kind != right.kind:
             words = f"{_KIND_WORDS[left.kind]}与{_KIND_WORDS[right.kind]}"
-            self._fault(at, f"{words}不能比较 (a {left.kind} does not compare with a {right.kind})")
+            self._fault(at, f"{words}不能比较（a {left.kind} does not compare with a {right.kind}）")
             return None
         if left.kind == "boolean" and operator not in ("==", "!="):
-            self._fault(at, "真假值没有大小 (booleans have no order)")
+            self._fault(at, "真假值没有大小（booleans have no order）")
             return None
         return folded(Comparison(operator, left.node, right.node))
 
@@ -207,11 +207,11 @@ class Inference:
         function = FUNCTIONS.get(syntax.function)
         if function is None:
             known = "、".join(FUNCTIONS)
-            self._fault(syntax.at, f"没有函数“{syntax.function}”，可用 {known} (there is no such function)")
+            self._fault(syntax.at, f"没有函数“{syntax.function}”，可用 {known}（there is no such function）")
             return None
         given = len(syntax.arguments)
         if given < function.fewest or (function.most is not None and given > function.most):
-            self._fault(syntax.at, f"{function.signature} 的参数个数不对 (wrong number of arguments)")
+            self._fault(syntax.at, f"{function.signature} 的参数个数不对（wrong number of arguments）")
             return None
         match function.name:
             case "to":
@@ -229,18 +229,18 @@ class Inference:
         value, target = syntax.arguments
         part = self.infer(value)
         if not isinstance(target, Text):
-            self._fault(target.at, "to 的第二个参数须是引号中的单位 (the unit is a text in quotes)")
+            self._fault(target.at, "to 的第二个参数须是引号中的单位（the unit is a text in quotes）")
             return None
         if part is None or not self._is("number", part, value.at):
             return None
         unit = self._units.get(target.value)
         if unit is None:
-            self._fault(target.at, f"没有计量单位“{target.value}” (there is no such unit)")
+            self._fault(target.at, f"没有计量单位“{target.value}”（there is no such unit）")
             return None
         found = converted(part, unit, target.value)
         if found is None:
             words = f"{told(part.measured)}不能换算成“{target.value}”"
-            self._fault(syntax.at, f"{words} (it does not convert into that unit)")
+            self._fault(syntax.at, f"{words}（it does not convert into that unit）")
         return found
 
     def _moved(self, syntax: Applied) -> Typed | None:
@@ -248,7 +248,7 @@ class Inference:
             self._fault(syntax.at, f"不能用 {syntax.function}：{self._no_time}")
             return None
         if self._moves == MOST_TIME_STEPS:
-            self._fault(syntax.at, f"previous、last_year、ytd 嵌套超过 {MOST_TIME_STEPS} 层 (nested too deeply)")
+            self._fault(syntax.at, f"previous、last_year、ytd 嵌套超过 {MOST_TIME_STEPS} 层（nested too deeply）")
             return None
         self._moves += 1
         part = self.infer(syntax.arguments[0])
@@ -267,21 +267,25 @@ class Inference:
             return None
         if part.coarse:
             what = "、".join(sorted(part.coarse))
-            self._fault(syntax.at, f"ytd：{what} 的周期比视图粗，逐期相加会重复 (its period is coarser than the grain)")
+            self._fault(
+                syntax.at, f"ytd：{what} 的周期比视图粗，逐期相加会重复（its period is coarser than the grain）"
+            )
             return None
         if part.measures == {"cumulative"}:
             return part
         if "cumulative" in part.measures and part.measures <= {"cumulative", "flow"}:
             self._fault(
-                syntax.at, "ytd：累计值与本期值混用，请对各要素分别写 ytd (write ytd for each element by itself)"
+                syntax.at, "ytd：累计值与本期值混用，请对各元素分别写 ytd（write ytd for each element by itself）"
             )
             return None
         if not part.measures <= {"flow"}:
             words = "只有本期值和累计值可累计，时点值、比率和属性不能"
-            self._fault(syntax.at, f"ytd：{words} (only flows and cumulatives add up)")
+            self._fault(syntax.at, f"ytd：{words}（only flows and cumulatives add up）")
             return None
         if part.divides and part.measured.quotient:
-            self._fault(syntax.at, "ytd：商不能逐期相加，请分别累计分子和分母 (a quotient has no sum: ytd(a) / ytd(b))")
+            self._fault(
+                syntax.at, "ytd：商不能逐期相加，请分别累计分子和分母 （a quotient has no sum: write ytd(a) / ytd(b)）"
+            )
             return None
         return replace(part, node=YearToDate(part.node))
 
@@ -303,7 +307,7 @@ class Inference:
             whole = given.node.value if given is not None and isinstance(given.node, Literal) else None
             if not isinstance(whole, Fraction) or whole.denominator != 1 or abs(whole) > MOST_ROUND_DIGITS:
                 words = "round 的位数须是不大的整数常量"
-                self._fault(syntax.arguments[1].at, f"{words} (the digits are a small whole literal)")
+                self._fault(syntax.arguments[1].at, f"{words}（the digits are a small whole literal）")
                 return None
             digits = int(whole)
         if part is None or not self._is("number", part, syntax.arguments[0].at):
@@ -322,7 +326,7 @@ class Inference:
         kind = nodes[0].kind
         if kind != "number" and (syntax.function == "abs" or (syntax.function != "coalesce" and kind != "date")):
             words = f"{syntax.function} 不用于{_KIND_WORDS[kind]}"
-            self._fault(syntax.at, f"{words} ({syntax.function} has no meaning for a {kind})")
+            self._fault(syntax.at, f"{words}（{syntax.function} has no meaning for a {kind}）")
             return None
         return merged(folded(Call(kind, syntax.function, nodes)), parts, quantity)
 
@@ -335,7 +339,7 @@ class Inference:
         kinds = {part.kind for part in dated}
         if len(kinds) > 1:
             words = "、".join(_KIND_WORDS[kind] for kind in sorted(kinds))
-            self._fault(at, f"各个值须是同一种类，这里有{words} (the values must be of one kind)")
+            self._fault(at, f"各个值须是同一种类，这里有{words}（the values must be of one kind）")
             return None
         return None, tuple(part.node for part in dated)
 
@@ -357,7 +361,7 @@ class Inference:
                 nodes.append(times(part.node, own.factor / leading.factor))
             else:
                 words = f"{told(leading)}与{told(own)}"
-                self._fault(at, f"{words}量纲不同，不能{doing} (values of different dimensions do not go together)")
+                self._fault(at, f"{words}量纲不同，不能{doing}（values of different dimensions do not go together）")
                 return None
         return leading, tuple(nodes)
 

@@ -16,7 +16,7 @@ from app.mapping.syntax import SyntaxFault, parse_expression
 from app.mapping.tree import Node
 from app.mapping.typed import Typed, element_reading
 
-_NO_TIME = "检查只看一条记录，没有别的期间 (a check looks at one record)"
+_NO_TIME = "检查只看一条记录，没有别的期间（a check looks at one record）"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def compile_rule(
         code = path.removeprefix(f"{dataset.code}.")
         element = dataset.by_code.get(code)
         if element is None:
-            raise Unreadable(f"“{dataset.title}”没有要素“{path}” (the dataset has no such element)")
+            raise Unreadable(f"“{dataset.title}”没有元素“{path}”（the dataset has no such element）")
         if code not in named:
             named.append(code)
         return element_reading(element, DIRECT, catalogue.units)
@@ -56,9 +56,9 @@ def compile_rule(
     part = inference.infer(syntax)
     faults = [Fault(file, place, message) for message in inference.faults]
     if part is not None and part.kind != "boolean":
-        faults.append(Fault(file, place, "检查须得出成立或不成立，如 a <= b (a check must be true or false)"))
+        faults.append(Fault(file, place, "检查须得出成立或不成立，如 a <= b（a check must be true or false）"))
     if part is not None and not named:
-        faults.append(Fault(file, place, "检查没有用到任何要素 (the check names no element)"))
+        faults.append(Fault(file, place, "检查没有用到任何元素（the check names no element）"))
     if part is None or faults:
         return None, faults
     return Rule(text, part.node, tuple(named)), []

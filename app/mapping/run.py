@@ -14,7 +14,7 @@ from app.catalogue.periods import PER_YEAR
 from app.catalogue.regions import RegionIndex
 from app.catalogue.values import rounded as rounded_one
 from app.mapping.columns import ColumnEvaluator
-from app.mapping.exact import TooLarge, fitting, largest, rounded
+from app.mapping.exact import TooLarge, fitting, largest, rounded, where
 from app.mapping.existence import existing_points
 from app.mapping.lists import ListEvaluator
 from app.mapping.masks import Masks
@@ -76,30 +76,31 @@ def _field(each: CompiledField, points: Points, rows: RegionalRows, readings: Re
         case FromPeriod():
             return _finished(rows.said["written"], each, None)
         case FromElements(tree=tree, absorbs=absorbs):
-            values = _values(each, points, readings)
             mask = masks.of(tree, points) if absorbs else None
-            if mask is not None:
-                values = pl.select(pl.when(mask).then(values)).to_series()
-            return _finished(values, each, mask)
+            return _finished(_values(each, points, readings, mask), each, mask)
 
 
-def _values(each: CompiledField, points: Points, readings: Readings) -> pl.Series:
-    """The values of a field over elements, numbers rounded, before codes and default."""
+def _values(each: CompiledField, points: Points, readings: Readings, mask: pl.Series | None) -> pl.Series:
+    """The values of a field over elements where the mask is true: numbers rounded, before codes and default."""
     source = cast("FromElements", each.source)
     decimals = each.output.decimals
     try:
         evaluator = ColumnEvaluator(readings)
-        if source.tree.kind != "number":
-            return evaluator.column(source.tree, points)
-        return rounded(evaluator.number(source.tree, points), decimals, each.rounding)
+        if source.tree.kind == "number":
+            found = rounded(evaluator.number(source.tree, points), decimals, each.rounding)
+        else:
+            found = evaluator.column(source.tree, points)
+        return found if mask is None else where(mask, found)
     except TooLarge:
         values = ListEvaluator(readings).values(source.tree, points)
+    if mask is not None:
+        values = [value if may else None for value, may in zip(values, mask, strict=True)]
     if source.tree.kind != "number":
         return pl.Series(values, dtype=_TYPES[source.tree.kind])
     numbers = cast("list[Fraction | None]", values)
     whole = [None if number is None else rounded_one(number, decimals, each.rounding) for number in numbers]
     if any(number is not None and abs(number) > MOST for number in whole):
-        raise ResultTooLarge(f"字段“{each.name}”的值超过 38 位 (a value of the field has more than 38 digits)")
+        raise ResultTooLarge(f"字段“{each.name}”的值超过 38 位（a value of the field has more than 38 digits）")
     return pl.Series(whole, dtype=pl.Int128)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 
 from app.catalogue.model import FREQUENCIES, LEVELS, Frequency, Level
 from app.errors import Fault
+from app.mapping.options import OPTIONS
 
 Rounding = Literal["half_up", "half_even"]
 Aggregate = Literal["sum", "last", "mean", "min", "max", "count"]
@@ -31,19 +32,7 @@ MOST_CONSTANT_DIGITS = 30
 
 VIEW_KEYS = ("code", "department", "title", "grain", "fields")
 GRAIN_KEYS = ("level", "frequency")
-FIELD_KEYS = (
-    "name",
-    "title",
-    "from",
-    "expr",
-    "value",
-    "unit",
-    "decimals",
-    "rounding",
-    "codes",
-    "default",
-    "aggregate",
-)
+FIELD_KEYS = tuple(OPTIONS)
 _Tell = Callable[[str, str], None]  # records a fault at a place
 _SOURCES = ("from", "expr", "value")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -143,7 +132,7 @@ def read_form(document: Any, file: str) -> Form:
         form.faults.append(Fault(file, place, message))
 
     if not isinstance(document, Mapping):
-        fault("", "视图须是一组键值 (a view is a mapping of keys to values)")
+        fault("", "视图须是一组键值（a view is a mapping of keys to values）")
         return form
     _unknown_keys(document, VIEW_KEYS, "", fault)
     form.code = _code(document, "code", fault)
@@ -152,10 +141,10 @@ def read_form(document: Any, file: str) -> Form:
     _read_grain(document.get("grain"), form, fault)
     fields = document.get("fields")
     if not isinstance(fields, Sequence) or isinstance(fields, str) or not fields:
-        fault("fields", "须是至少有一个字段的列表 (a list of at least one field is needed)")
+        fault("fields", "须是至少有一个字段的列表（a list of at least one field is needed）")
         return form
     if len(fields) > MOST_FIELDS:
-        fault("fields", f"字段超过 {MOST_FIELDS} 个 (more than {MOST_FIELDS} fields)")
+        fault("fields", f"字段超过 {MOST_FIELDS} 个（more than {MOST_FIELDS} fields）")
         return form
     _read_fields(fields, form, fault)
     return form
@@ -163,18 +152,18 @@ def read_form(document: Any, file: str) -> Form:
 
 def _read_grain(grain: Any, form: Form, fault: _Tell) -> None:
     if not isinstance(grain, Mapping):
-        fault("grain", "须写明粒度，如 {level: township, frequency: year} (the grain is needed)")
+        fault("grain", "须写明粒度，如 {level: township, frequency: year}（the grain is needed）")
         return
     _unknown_keys(grain, GRAIN_KEYS, "grain", fault)
     level, frequency = grain.get("level"), grain.get("frequency")
     if level in LEVELS:
         form.level = cast("Level", level)
     else:
-        fault("grain.level", f"层级“{level}”不认识，可用 {'、'.join(LEVELS)} (unknown level)")
+        fault("grain.level", f"层级“{level}”不认识，可用 {'、'.join(LEVELS)}（unknown level）")
     if frequency in FREQUENCIES:
         form.frequency = cast("Frequency", frequency)
     else:
-        fault("grain.frequency", f"频度“{frequency}”不认识，可用 {'、'.join(FREQUENCIES)} (unknown frequency)")
+        fault("grain.frequency", f"频度“{frequency}”不认识，可用 {'、'.join(FREQUENCIES)}（unknown frequency）")
 
 
 def _read_fields(fields: Sequence[Any], form: Form, fault: _Tell) -> None:
@@ -182,7 +171,7 @@ def _read_fields(fields: Sequence[Any], form: Form, fault: _Tell) -> None:
     for index, document in enumerate(fields):
         before = len(form.faults)
         if not isinstance(document, Mapping):
-            fault(field_place(index, ""), "字段须是一组键值 (a field is a mapping of keys to values)")
+            fault(field_place(index, ""), "字段须是一组键值（a field is a mapping of keys to values）")
             continue
         name = document.get("name")
         known = name if isinstance(name, str) else ""
@@ -190,7 +179,7 @@ def _read_fields(fields: Sequence[Any], form: Form, fault: _Tell) -> None:
         _check_name(name, place, fault)
         if known and known in seen:
             first = seen[known]
-            fault(place, f"字段名“{known}”与 fields[{first}] 重复 (the name is already that of fields[{first}])")
+            fault(place, f"字段名“{known}”与 fields[{first}] 重复（the name is already that of fields[{first}]）")
         seen.setdefault(known, index)
         spec = _read_field(document, known, place, fault)
         # A field with an unknown key is still worth judging; one without a clear source is not.
@@ -204,9 +193,9 @@ def _sound_source(document: Mapping[Any, Any]) -> bool:
 
 def _check_name(name: Any, place: str, fault: _Tell) -> None:
     if not isinstance(name, str) or not name.strip():
-        fault(place, "字段须有名称 name，且为文本 (a field needs a name, as text)")
+        fault(place, "字段须有名称 name，且为文本（a field needs a name, as text）")
     elif "\x00" in name or len(name) > MOST_NAME_CHARACTERS:
-        fault(place, f"字段名不得含空字符，且不超过 {MOST_NAME_CHARACTERS} 字 (the name holds NUL or is too long)")
+        fault(place, f"字段名不得含空字符，且不超过 {MOST_NAME_CHARACTERS} 字（the name holds NUL or is too long）")
 
 
 def _read_field(document: Mapping[Any, Any], name: str, place: str, fault: _Tell) -> FieldSpec | None:
@@ -214,7 +203,7 @@ def _read_field(document: Mapping[Any, Any], name: str, place: str, fault: _Tell
     given = [key for key in _SOURCES if document.get(key) is not None]
     if len(given) != 1:
         what = "、".join(given) if given else "都没有写"
-        fault(place, f"from、expr、value 须恰好写一个，这里是：{what} (exactly one of from, expr and value)")
+        fault(place, f"from、expr、value 须恰好写一个，这里是：{what}（exactly one of from, expr and value）")
     return FieldSpec(
         name=name,
         title=_title(document, place, fault),
@@ -233,14 +222,14 @@ def _read_field(document: Mapping[Any, Any], name: str, place: str, fault: _Tell
 def _unknown_keys(document: Mapping[Any, Any], known: Sequence[str], place: str, fault: _Tell) -> None:
     for key in document:
         if key not in known:
-            fault(place, f"不认识的键“{key}”，可用 {'、'.join(known)} (unknown key)")
+            fault(place, f"不认识的键“{key}”，可用 {'、'.join(known)}（unknown key）")
 
 
 def _code(document: Mapping[Any, Any], key: str, fault: _Tell) -> str:
     value = document.get(key)
     if isinstance(value, str) and _CODE.fullmatch(value):
         return value
-    fault(key, f"{key} 须是由字母、数字和 _ - . 组成的代码 (a code of letters, digits and _ - . is needed)")
+    fault(key, f"{key} 须是由字母、数字和 _ - . 组成的代码（a code of letters, digits and _ - . is needed）")
     return ""
 
 
@@ -250,7 +239,7 @@ def _title(document: Mapping[Any, Any], place: str, fault: _Tell) -> str:
         return ""
     if isinstance(value, str) and "\x00" not in value:
         return value
-    fault(place or "title", "标题 title 须是文本 (the title must be text)")
+    fault(place or "title", "标题 title 须是文本（the title must be text）")
     return ""
 
 
@@ -260,7 +249,7 @@ def _text(document: Mapping[Any, Any], key: str, place: str, fault: _Tell) -> st
         return None
     if isinstance(value, str) and value.strip() and "\x00" not in value:
         return value.strip()
-    fault(place, f"{key} 须是非空文本 ({key} must be text that is not empty)")
+    fault(place, f"{key} 须是非空文本（{key} must be text that is not empty）")
     return None
 
 
@@ -270,7 +259,7 @@ def _decimals(document: Mapping[Any, Any], place: str, fault: _Tell) -> int | No
         return None
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_DECIMALS:
         return value
-    fault(place, f"小数位数 decimals 须是 0 到 {MOST_DECIMALS} 的整数 (decimals is a whole number of that range)")
+    fault(place, f"小数位数 decimals 须是 0 到 {MOST_DECIMALS} 的整数（decimals is a whole number of that range）")
     return None
 
 
@@ -278,7 +267,7 @@ def _choice(document: Mapping[Any, Any], key: str, known: Sequence[str], place: 
     value = document.get(key)
     if value is None or value in known:
         return cast("str | None", value)
-    fault(place, f"{key} 的值“{value}”不认识，可用 {'、'.join(known)} (unknown value of {key})")
+    fault(place, f"{key} 的值“{value}”不认识，可用 {'、'.join(known)}（unknown value of {key}）")
     return None
 
 
@@ -287,11 +276,11 @@ def _codes(document: Mapping[Any, Any], place: str, fault: _Tell) -> Mapping[str
     if value is None:
         return None
     if not isinstance(value, Mapping) or not value:
-        fault(place, "codes 须是“代码: 目标”的对照，且不为空 (codes maps each code to its target)")
+        fault(place, "codes 须是“代码: 目标”的对照，且不为空（codes maps each code to its target）")
         return None
     for code, target in value.items():
         if not isinstance(code, str) or not isinstance(target, str) or "\x00" in target:
-            fault(place, f"codes 中“{code}: {target}”须都写成文本，请加引号 (codes and targets are text: quote them)")
+            fault(place, f"codes 中“{code}: {target}”须都写成文本，请加引号（codes and targets are text: quote them）")
             return None
     return dict(value)
 
@@ -312,7 +301,7 @@ def _constant(document: Mapping[Any, Any], key: str, place: str, fault: _Tell) -
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         if number.is_finite() and _digits(number) <= MOST_CONSTANT_DIGITS:
             return number
-    fault(place, f"{key} 须是文本、数或真假值，且不太长 ({key} must be a text, number or boolean of moderate size)")
+    fault(place, f"{key} 须是文本、数或真假值，且不太长（{key} must be a text, number or boolean of moderate size）")
     return None
 
 

@@ -89,12 +89,12 @@ def steps_to_grain(
     if LEVELS.index(dataset.level) < LEVELS.index(level):
         raise Refused(
             f"“{element.title}”按 {dataset.level} 上报，比视图的 {level} 粗，不能分摊到下级"
-            f" ({element.path} is reported by {dataset.level}; it cannot be divided among the regions below)"
+            f"（{element.path} is reported by {dataset.level}; it cannot be divided among the regions below）"
         )
     if frequency == "once" and dataset.frequency != "once":
         raise Refused(
             f"“{element.title}”有期间（{dataset.frequency}），而视图没有期间，不知取哪一期"
-            f" ({element.path} has periods, the view has none)"
+            f"（{element.path} has periods, the view has none）"
         )
     in_time = finer_in_time(dataset, frequency)
     keyed = keeps_key(dataset, level, frequency)
@@ -127,12 +127,12 @@ def _number_steps(
         kind = "比率" if element.measure == "ratio" else "属性"
         raise Refused(
             f"“{element.title}”是{kind}，不能随粒度汇总；{hint}"
-            f" ({element.path} is a {element.measure}: it has no sum; name another aggregate)"
+            f"（{element.path} is a {element.measure}: it has no sum; name another aggregate）"
         )
     if summed and _is_rate(units.get(element.unit) if element.unit else None):
         raise Refused(
             f"“{element.title}”的单位“{element.unit}”是人均、单产一类的值，不能相加；{hint}"
-            f" ({element.path} is a value per unit: it has no sum; name another aggregate)"
+            f"（{element.path} is a value per unit: it has no sum; name another aggregate）"
         )
     return over_time, "sum"
 
@@ -149,7 +149,7 @@ def _other_steps(element: Element, aggregate: Aggregate | None, *, in_space: boo
         allowed = (*allowed, "min", "max")
     raise Refused(
         f"“{element.title}”不是数值，粒度更粗时只能写 aggregate: {'、'.join(allowed)}"
-        f" ({element.path} is not a number: at a coarser grain only these aggregates have a meaning)"
+        f"（{element.path} is not a number: at a coarser grain only these aggregates have a meaning）"
     )
 
 

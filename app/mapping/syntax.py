@@ -117,23 +117,23 @@ _TOKEN = re.compile(
 _ESCAPE = re.compile(r"\\(.)")
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _HINTS = {
-    "=": "相等写作 == (equality is ==)",
-    "&": "并且写作 and (write and)",
-    "|": "或者写作 or (write or)",
-    "!": "否定写作 not，不等写作 != (write not, or !=)",
-    "%": "没有求余；百分比由 unit 换算 (there is no modulo)",
+    "=": "相等写作 ==（equality is ==）",
+    "&": "并且写作 and（write and）",
+    "|": "或者写作 or（write or）",
+    "!": "否定写作 not，不等写作 !=（write not, or !=）",
+    "%": "没有求余；百分比由 unit 换算（there is no modulo）",
     "≤": "写作 <=",
     "≥": "写作 >=",
     "≠": "写作 !=",
     "×": "写作 *",
     "÷": "写作 /",
-    "（": "请用半角括号 (use ASCII brackets)",
-    "）": "请用半角括号 (use ASCII brackets)",
-    "，": "请用半角逗号 (use an ASCII comma)",
-    "“": "引号用 ' 或 \" (use ASCII quotes)",
-    "‘": "引号用 ' 或 \" (use ASCII quotes)",
-    "'": "引号没有结束，或其中有不认识的转义 (the quote does not end)",
-    '"': "引号没有结束，或其中有不认识的转义 (the quote does not end)",
+    "（": "请用半角括号（use ASCII brackets）",
+    "）": "请用半角括号（use ASCII brackets）",
+    "，": "请用半角逗号（use an ASCII comma）",
+    "“": "引号用 ' 或 \"（use ASCII quotes）",
+    "‘": "引号用 ' 或 \"（use ASCII quotes）",
+    "'": "引号没有结束，或其中有不认识的转义（the quote does not end）",
+    '"': "引号没有结束，或其中有不认识的转义（the quote does not end）",
 }
 
 
@@ -151,7 +151,7 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, at)
         if match is None:
             hint = _HINTS.get(text[at], "")
-            raise SyntaxFault(f"不认识的字符“{text[at]}”{'：' + hint if hint else ''} (unexpected character)", at)
+            raise SyntaxFault(f"不认识的字符“{text[at]}”{'：' + hint if hint else ''}（unexpected character）", at)
         if match.lastgroup != "space":
             found.append(_Token(str(match.lastgroup), match.group(), at))
         at = match.end()
@@ -162,7 +162,7 @@ def _tokens(text: str) -> list[_Token]:
 def parse_expression(text: str) -> Syntax:
     """The syntax tree of ``text``; raises SyntaxFault where it is not an expression or exceeds a bound."""
     if len(text) > MOST_CHARACTERS:
-        raise SyntaxFault(f"表达式超过 {MOST_CHARACTERS} 个字符 (the expression is too long)", MOST_CHARACTERS)
+        raise SyntaxFault(f"表达式超过 {MOST_CHARACTERS} 个字符（the expression is too long）", MOST_CHARACTERS)
     return _Parser(_tokens(text)).whole()
 
 
@@ -178,7 +178,7 @@ class _Parser:
     def whole(self) -> Syntax:
         tree = self._disjunction()
         if self._here.kind != "end":
-            raise SyntaxFault(f"“{self._here.text}”处多余或缺少运算符 (unexpected {self._here.text})", self._here.at)
+            raise SyntaxFault(f"“{self._here.text}”处多余或缺少运算符（unexpected {self._here.text}）", self._here.at)
         return tree
 
     @property
@@ -196,12 +196,12 @@ class _Parser:
     def _count(self) -> None:
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            raise SyntaxFault(f"表达式超过 {MOST_NODES} 个部分 (the expression has too many parts)", self._here.at)
+            raise SyntaxFault(f"表达式超过 {MOST_NODES} 个部分（the expression has too many parts）", self._here.at)
 
     def _deeper(self) -> None:
         self._depth += 1
         if self._depth > MOST_DEPTH:
-            raise SyntaxFault(f"嵌套超过 {MOST_DEPTH} 层 (the expression is nested too deeply)", self._here.at)
+            raise SyntaxFault(f"嵌套超过 {MOST_DEPTH} 层（the expression is nested too deeply）", self._here.at)
 
     def _disjunction(self) -> Syntax:
         return self._joined("or", self._conjunction)
@@ -271,7 +271,7 @@ class _Parser:
         self._count()
         if token.kind == "number":
             if len(token.text) > MOST_DIGITS:
-                raise SyntaxFault(f"数超过 {MOST_DIGITS} 位 (the number has too many digits)", token.at)
+                raise SyntaxFault(f"数超过 {MOST_DIGITS} 位（the number has too many digits）", token.at)
             return Number(token.at, Fraction(token.text), len(token.text.partition(".")[2]))
         if token.kind == "text":
             return Text(token.at, _ESCAPE.sub(r"\1", token.text[1:-1]))
@@ -284,13 +284,13 @@ class _Parser:
             self._depth -= 1
             return tree
         what = f"“{token.text}”" if token.text else "结尾"
-        raise SyntaxFault(f"{what}处缺少一个值 (a value is missing here)", token.at)
+        raise SyntaxFault(f"{what}处缺少一个值（a value is missing here）", token.at)
 
     def _name(self, token: _Token) -> Syntax:
         if token.text in ("true", "True", "false", "False"):
             return Truth(token.at, token.text.lower() == "true")
         if token.text in KEYWORDS:
-            raise SyntaxFault(f"“{token.text}”处缺少一个值 (a value is missing here)", token.at)
+            raise SyntaxFault(f"“{token.text}”处缺少一个值（a value is missing here）", token.at)
         if not self._is("("):
             return Name(token.at, token.text)
         self._deeper()
@@ -307,5 +307,5 @@ class _Parser:
     def _expect(self, text: str) -> None:
         if not self._is(text):
             what = f"而不是“{self._here.text}”" if self._here.text else "而表达式已结束"
-            raise SyntaxFault(f"此处应为“{text}”，{what} ({text} is expected here)", self._here.at)
+            raise SyntaxFault(f"此处应为“{text}”，{what}（{text} is expected here）", self._here.at)
         self._take()

@@ -107,7 +107,8 @@ def _people_of(title: str, index: MatchIndex) -> str | None:
         content = facets_of(match[1], index.lexicon).content
         if content:
             found.add(content[-1])
-    return found.pop() if len(found) == 1 else None
+    groups = set(facets_of(folded(title), index.lexicon).content) & index.lexicon.people
+    return found.pop() if len(found) == 1 and groups <= found else None
 
 
 def _limited(column: ReadColumn, people: str | None) -> ReadColumn:

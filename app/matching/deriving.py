@@ -17,6 +17,7 @@ from app.matching.resolving import Scored
 
 _DAYS = {"year": "365", "month": "30", "quarter": "91", "half": "182"}
 _OF_ALL_PEOPLE = frozenset({"参保", "签约", "建档", "参加", "出生", "死亡"})
+_WHOLES = {"总人口": "persons", "人口": "persons", "总户": "households", "户": "households", "农户": "households"}
 _RATE_WORDS = ("率", "比重", "占比", "比例", "%", "百分比")
 
 
@@ -152,7 +153,7 @@ class Deriver:
         rural = "农" in asked.column.heading.term
         if rural and "户" in asked.intent.first:
             terms = ("乡村户数", *terms)
-        elif rural:
+        elif rural and "人" in asked.intent.first:
             terms = ("乡村人口", *terms)
         below = self.inputs.households_like(above[0]) if "户" in asked.intent.first else None
         below = below or self.inputs.resolver.first(
@@ -216,12 +217,10 @@ class Deriver:
             return Derivation(None, lacking=(asked.intent.first or asked.column.column.name,))
         second = asked.intent.second.removeprefix("全部").removeprefix("本").removesuffix("的")
         definition = above[0].entry.element.definition
-        whole = {"总人口": "persons", "人口总数": "persons", "总户数": "households", "农户": "households"}.get(
-            second.removesuffix("数")
-        )
+        whole = _WHOLES.get(second.removesuffix("数").removesuffix("总"))
         below = self.inputs.resolver.first(self.inputs.book.wholes[whole], (), definition) if whole else None
         below = below or self.inputs.resolver.first((second, asked.intent.first + second), path)
-        parts = [below] if below else self.inputs.parts(self.inputs.resolver.read(second, path))
+        parts = [below] if below else self.inputs.meant(second, path)
         if not parts:
             return Derivation(None, lacking=(second,))
         return self._made(asked.column, above, parts, self._times(asked.column, rate=True), why="比重＝部分÷总体")
@@ -243,6 +242,7 @@ class Deriver:
             above = above or self.inputs.meant(asked.intent.first + counted, path)
         if not above:
             return Derivation(None, lacking=(asked.intent.first,))
+        above = self._as_people(asked, above)
         entry = above[0].entry
         if entry.kind not in COUNTABLE and entry.kind != "area":
             return Derivation(None, lacking=(f"{asked.column.column.name}的分母",))
@@ -261,6 +261,15 @@ class Deriver:
         if below is None:
             return Derivation(None, lacking=(f"{asked.column.column.name}的分母",))
         return self._made(asked.column, above, [below], self._times(asked.column, rate=True), why="覆盖面＝已覆盖÷总体")
+
+    def _as_people(self, asked: Asked, found: list[Scored]) -> list[Scored]:
+        """A rate that does not speak of households is one of people, where both are held."""
+        stem = asked.intent.first
+        if len(found) != 1 or found[0].entry.kind != "households" or "户" in stem or not stem:
+            return found
+        people = self.inputs.meant(stem + "人数", self.inputs.path_of(asked.column))
+        alike = len(people) == 1 and people[0].entry.title.content == found[0].entry.title.content
+        return people if alike and people[0].entry.kind == "persons" else found
 
     def _not_done(self, asked: Asked) -> Derivation:
         done = self.inputs.resolver.resolve(asked.intent.first + asked.intent.second, self.inputs.path_of(asked.column))

@@ -31,7 +31,7 @@ def relation_of(seen: Comparison) -> Relation:
     """How the column stands to the element: the same, a part of it, wider, or otherwise defined."""
     if seen.clashes:
         return "other"
-    narrower = seen.values[3] > 0.3 or seen.values[5] > 0.3 or seen.values[16] > 0
+    narrower = bool(seen.narrowed) or seen.values[3] > 0.3 or seen.values[5] > 0.3 or seen.values[16] > 0
     wider = seen.values[6] > 0.3
     if narrower and wider:
         return "other"
@@ -70,6 +70,9 @@ def difference(seen: Comparison, column: ReadColumn) -> tuple[str, str]:
     if seen.missing:
         chinese.append(f"已有数据限定“{words(seen.missing)}”，表中未写")
         english.append(f"the element is limited to {words(seen.missing)}, which the form does not say")
+    if seen.narrowed - narrowing:
+        chinese.append(f"表中只指“{words(seen.narrowed)}”")
+        english.append(f"the form is about {words(seen.narrowed)} only")
     if column.part_of_whole:
         chinese.append("本表另有总计栏，此栏只是其中一部分")
         english.append("the form has a total beside it, this is one part")
@@ -77,6 +80,9 @@ def difference(seen: Comparison, column: ReadColumn) -> tuple[str, str]:
         own = "、".join(_TIMES[t] for t in sorted(column.facets.time)) or "未限定"
         chinese.append(f"时间口径不同（表中：{own}）")
         english.append("the time aspect differs")
+    if seen.values[11] == 0 and column.unit_given and seen.entry.kind not in {None, column.kind}:
+        chinese.append("计量单位不同，不能换算")
+        english.append("measured in units that do not convert")
     if not chinese:
         return "未见口径差别", "no difference found"
     return "；".join(chinese), "; ".join(english)

@@ -66,11 +66,17 @@ class Comparison:
     name: Name
     only_defined: frozenset[str]
     supplied: frozenset[str]
+    narrowed: frozenset[str]  # groups of people above the column, of whom the element does not speak
 
     @property
     def may_be_same(self) -> bool:
         """False where the definitions are known to differ: concepts that exclude each other, another time."""
-        return not self.clashes and self.values[_TIME_DIFFERS] < 1 and self.values[_PART_OF_WHOLE] == 0
+        return (
+            not self.clashes
+            and not self.narrowed
+            and self.values[_TIME_DIFFERS] < 1
+            and self.values[_PART_OF_WHOLE] == 0
+        )
 
 
 def kind_fits(column: ReadColumn, entry: Entry, index: MatchIndex) -> float:
@@ -148,9 +154,7 @@ def compare(column: ReadColumn, entry: Entry, index: MatchIndex, *, fit: float |
     values = list(best.values)
     values[11] = 1.0 if fit >= 0.8 else 0.0
     values[12] = 1.0 if fit < 0.5 else 0.0
-    return Comparison(
-        entry, tuple(values), best.extra, best.missing, best.clashes, best.name, best.only_defined, best.supplied
-    )
+    return replace(best, values=tuple(values))
 
 
 def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) -> Comparison:
@@ -175,7 +179,7 @@ def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) ->
         around |= missing & entry.domain  # a form about the dataset's subject need not repeat it
         missing -= entry.domain
     own_weight = index.total(own) or 1.0
-    above_extra = column.above - entry.support - column.titled
+    above_extra = column.above - entry.support
     clashes = index.lexicon.exclude(own, content)
     said = (own | column.above | column.around) & POPULATIONS
     if said and entry.support & POPULATIONS and not said & entry.support:
@@ -208,9 +212,10 @@ def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) ->
         index.total(known & entry.support) / index.total(known) if known else 0.5,
         0.0,
     )
-    return Comparison(
-        entry, values, extra, missing, tuple(clashes + clashes_above), name, defined, above | around | noted
-    )
+    groups = (column.above & index.lexicon.people) - entry.support
+    narrowed = frozenset(c for c in groups if not _whole_of(own, c, index))
+    supplied = above | around | noted
+    return Comparison(entry, values, extra, missing, tuple(clashes + clashes_above), name, defined, supplied, narrowed)
 
 
 def compare_all(column: ReadColumn, entries: Iterable[Entry], index: MatchIndex) -> list[Comparison]:
@@ -243,6 +248,11 @@ def _with_rivals(found: list[Comparison]) -> list[Comparison]:
             seen = replace(seen, values=values)  # noqa: PLW2901 - the comparison with its last feature filled in
         answer.append(seen)
     return answer
+
+
+def _whole_of(own: frozenset[str], concept: str, index: MatchIndex) -> bool:
+    """Whether ``concept`` is wider than one of ``own``: 教职工 above 专任教师 restricts nothing."""
+    return any(index.lexicon.narrower_than(one, {concept}) for one in own)
 
 
 def _in_text(concept: str, entry: Entry) -> float:

@@ -44,7 +44,7 @@ def match_form(form: Form, index: MatchIndex, *, weights: Weights | None = None)
     made = _checked(columns, held, derived)
     return FormMatch(
         tuple(
-            verdict_on(column, ranked[position], held.get(position), made.get(position), index, weights)
+            verdict_on(column, ranked[position], held.get(position), made.get(position), resolver)
             for position, column in enumerate(columns)
         )
     )

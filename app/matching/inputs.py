@@ -11,6 +11,7 @@ from app.matching.formula_book import FormulaBook
 from app.matching.index import Entry
 from app.matching.resolving import Resolver, Scored
 
+_OTHER_KIND = 0.05  # the same kind of figure goes before another
 _NEAR = 0.5  # weight by which a substituted name may be off
 _TIME_LIMITS = frozenset({"按时", "超时"})
 
@@ -133,7 +134,7 @@ class Inputs:
                 for name in other.names:
                     if not add <= name.content:
                         continue
-                    apart = index.total(wanted ^ name.content)
+                    apart = index.total(wanted ^ name.content) + (_OTHER_KIND if other.kind != entry.kind else 0.0)
                     if best is None or apart < best[0]:
                         best = (apart, other)
         if best is None or best[0] > _NEAR:

@@ -40,13 +40,16 @@ class Lexicon:
     excluding: Mapping[str, frozenset[str]]  # concept → those it is never the same as
     wider: Mapping[str, frozenset[str]]  # concept → the wider ones
     partitions: Mapping[str, tuple[str, ...]]  # name of the whole → its parts
+    people: frozenset[str]  # concepts that pick out a group of people or households
     bookkeeping: frozenset[str]  # headings of a form's own administration
     remembered: dict[str, tuple[Token, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def with_words(self, words: Iterable[str]) -> Lexicon:
         """This lexicon, also knowing ``words`` of a catalogue, each as a concept of its own."""
         added = {word: (Token(word, "term"),) for word in words if word not in self.words}
-        return Lexicon({**added, **self.words}, self.excluding, self.wider, self.partitions, self.bookkeeping)
+        return Lexicon(
+            {**added, **self.words}, self.excluding, self.wider, self.partitions, self.people, self.bookkeeping
+        )
 
     def cut(self, term: str) -> tuple[Token, ...]:
         """The tokens of ``term`` in order; nothing is dropped, what is not known is marked so."""
@@ -141,6 +144,7 @@ def parse_terms(text: str) -> Lexicon:
     wider: dict[str, set[str]] = {}
     partitions: dict[str, tuple[str, ...]] = {}
     bookkeeping: set[str] = set()
+    people: set[str] = set()
     section = ""
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.partition("#")[0].strip()
@@ -154,6 +158,8 @@ def parse_terms(text: str) -> Lexicon:
             words.update({word: (Token(word, "filler"),) for word in line.split()})
         elif section == "bookkeeping":
             bookkeeping.update(line.split())
+        elif section == "people":
+            people.update(line.split())
         elif section == "contrast":
             for concept in line.split():
                 excluding.setdefault(concept, set()).update(set(line.split()) - {concept})
@@ -166,7 +172,14 @@ def parse_terms(text: str) -> Lexicon:
         else:
             words.update(_entry(section, name, rest, words))
     frozen = {concept: frozenset(others) for concept, others in excluding.items()}
-    return Lexicon(words, frozen, {k: frozenset(v) for k, v in wider.items()}, partitions, frozenset(bookkeeping))
+    return Lexicon(
+        words,
+        frozen,
+        {k: frozenset(v) for k, v in wider.items()},
+        partitions,
+        frozenset(people),
+        frozenset(bookkeeping),
+    )
 
 
 def _entry(section: str, name: str, rest: str, words: Mapping[str, tuple[Token, ...]]) -> dict[str, tuple[Token, ...]]:

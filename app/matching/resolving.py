@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.matching.columns import ReadColumn, read_column
-from app.matching.features import Comparison, compare_all
+from app.matching.features import COUNTABLE, Comparison, compare, compare_all
 from app.matching.form import FormColumn
 from app.matching.index import Entry, MatchIndex
 from app.matching.scorer import Weights, probability
@@ -43,6 +43,17 @@ class Resolver:
         """The candidates of ``column``, best first; only those that unit and measure let through."""
         near = self.index.nearest(column.concepts(), column.pairs | column.full_pairs, CANDIDATES)
         return self.ranked(compare_all(column, near, self.index))
+
+    def measured_otherwise(self, column: ReadColumn) -> list[Scored]:
+        """Elements of the same meaning in a measure that does not convert (栋 beside 户): near, never the same."""
+        if column.kind not in COUNTABLE:
+            return []
+        near = self.index.nearest(column.concepts(), column.pairs, CANDIDATES)
+        apart = [entry for entry in near if entry.kind in COUNTABLE and entry.kind != column.kind]
+        seen = [compare(column, entry, self.index, fit=0.0) for entry in apart]
+        return [
+            s for s in self.ranked(seen) if not (s.comparison.extra or s.comparison.missing or s.comparison.clashes)
+        ]
 
     def ranked(self, comparisons: Iterable[Comparison]) -> list[Scored]:
         scored = [Scored(seen, self.weights.log_odds(seen.values)) for seen in comparisons]

@@ -8,14 +8,14 @@ from app.matching.columns import ReadColumn
 from app.matching.conversions import code_map_of, conversion_of
 from app.matching.deriving import Derivation
 from app.matching.explain import candidate_of, difference, reasons_for
-from app.matching.index import MatchIndex
+from app.matching.features import FEATURES
 from app.matching.outcome import Candidate, ColumnMatch
-from app.matching.resolving import Scored
-from app.matching.scorer import Weights
+from app.matching.resolving import Resolver, Scored
 
 SHOWN = 5
 _RELATED_FROM = 0.01  # probability from which on a candidate is shown as related
 _RELATED_COVER = 0.6  # or the share of the column's meaning that the nearest element has
+_KIND_AGREES, _COVERED = FEATURES.index("kind agrees"), FEATURES.index("covered")
 _MARGIN = 1.5  # log odds by which the second choice must stay behind for a proposal to be automatic
 _OF_THE_FRAME = "由行政区划或报告期给出，不需填报（given by region and period, never reported）"
 _FORMS_OWN = "填表管理用栏，不是数据（the form's own administration）"
@@ -26,15 +26,15 @@ def verdict_on(
     ranked: Sequence[Scored],
     held: Scored | None,
     derived: Derivation | None,
-    index: MatchIndex,
-    weights: Weights,
+    resolver: Resolver,
 ) -> ColumnMatch:
+    """The verdict on ``column``: ``held`` by an element, ``derived`` by a formula, or by what stands nearest."""
     name = column.column.name
     if column.bookkeeping:
         return ColumnMatch(name, "bookkeeping", confidence=1.0, automatic=True, reasons=(_FORMS_OWN,))
     shown = _shown(column, ranked, held)
     if held is not None:
-        return _held(column, ranked, held, shown, index, weights)
+        return _held(column, ranked, held, shown, resolver)
     if derived is not None and derived.formula is not None:
         return ColumnMatch(
             name,
@@ -68,7 +68,19 @@ def verdict_on(
             "related",
             confidence=_surely_not(ranked),
             reasons=(f"与“{title}”相近但口径不同：{chinese}（{english}）",),
-            candidates=shown,
+            candidates=_shown(column, ranked, nearest),
+        )
+    others = resolver.measured_otherwise(column)
+    if others:
+        element = others[0].entry.element
+        measures = f"{element.unit or '其单位'}与{column.unit or '表中单位'}"
+        why = f"与“{element.title}”同义，但{measures}不能换算（not convertible）"
+        return ColumnMatch(
+            name,
+            "related",
+            confidence=1.0,
+            reasons=(why,),
+            candidates=_shown(column, [*others, *ranked], None),
         )
     return ColumnMatch(
         name,
@@ -81,10 +93,13 @@ def verdict_on(
 
 def _related(ranked: Sequence[Scored]) -> Scored | None:
     """The best candidate that is near enough to be shown beside the column, and otherwise defined."""
-    for scored in ranked[:SHOWN]:
+    for scored in ranked:
         seen = scored.comparison
-        otherwise = bool(seen.clashes) and seen.values[11] == 1 and not seen.extra - {mine for mine, _ in seen.clashes}
-        if scored.probability >= _RELATED_FROM or seen.values[1] >= _RELATED_COVER or otherwise:
+        mine, theirs = {one for one, _ in seen.clashes}, {other for _, other in seen.clashes}
+        if mine and seen.extra <= mine and seen.missing <= theirs and seen.values[_KIND_AGREES] == 1:
+            return scored  # the same but for one word that excludes the other: 实有 beside 常住
+    for scored in ranked[:SHOWN]:
+        if scored.probability >= _RELATED_FROM or scored.comparison.values[_COVERED] >= _RELATED_COVER:
             return scored
     return None
 
@@ -114,9 +129,9 @@ def _held(
     ranked: Sequence[Scored],
     held: Scored,
     shown: tuple[Candidate, ...],
-    index: MatchIndex,
-    weights: Weights,
+    resolver: Resolver,
 ) -> ColumnMatch:
+    index = resolver.index
     element = held.entry.element
     reasons = reasons_for(held)
     conversion = conversion_of(element.unit, column.unit, index.units) if element.numeric else None
@@ -133,7 +148,7 @@ def _held(
         if unknown:
             reasons.append(f"“{'、'.join(unknown[:5])}”不在代码表“{codes.title}”中（not in the code list）")
     rest = max((s.log_odds for s in ranked if s is not held), default=-40.0)
-    sure = held.log_odds >= weights.automatic and held.log_odds - rest >= _MARGIN
+    sure = held.log_odds >= resolver.weights.automatic and held.log_odds - rest >= _MARGIN
     return ColumnMatch(
         column.column.name,
         "held",

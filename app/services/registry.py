@@ -81,6 +81,8 @@ class State:
     views: Mapping[str, StoredView]
     agreements: Mapping[str, StoredAgreement]
     part_revisions: Mapping[tuple[str, int], int] = field(repr=False)
+    # What is derived from this state alone, kept for as long as the state is.
+    derived: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def roots(self, agreement: Agreement) -> frozenset[int] | None:
         return self.agreements[agreement.code].roots

@@ -11,7 +11,7 @@ from app.catalogue.documents import Kind
 from app.errors import Fault, Problem
 from app.formats.writing import json_records
 from app.mapping.compile import check_view
-from app.mapping.diff import describe_difference
+from app.mapping.diff import changes
 from app.mapping.plan import OutputField
 from app.mapping.run import run
 from app.mapping.spec import FieldSpec, parse_view
@@ -116,7 +116,7 @@ def differences(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
     """What one version of a view changes of another, in words."""
     after, _ = parse_view(new, "")
     before, _ = parse_view(old, "")
-    return list(describe_difference(before, after)) if before and after else []
+    return [str(change) for change in changes(before, after)] if before and after else []
 
 
 def preview(registry: Registry, caller: Caller, code: str, body: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import cast
 
 from app.catalogue.periods import ordinals_between
 from app.errors import Problem
@@ -43,13 +44,18 @@ class VisibleView:
 
 def department_scope(state: State, caller: Caller, today: date) -> Scope:
     """What the agreements in force today give the caller. Access is always today's, whatever is asked of the past."""
-    agreements = (item.agreement for item in state.agreements.values())
-    return gate.scope_of_agreements(caller, agreements, state.roots, state.catalogue, today)
+    key = ("scope", caller.kind, caller.department, today)
+    found = state.derived.get(key)
+    if found is None:
+        agreements = (item.agreement for item in state.agreements.values())
+        found = gate.scope_of_agreements(caller, agreements, state.roots, state.catalogue, today)
+        state.derived[key] = found
+    return cast("Scope", found)
 
 
 def visible_view(state: State, caller: Caller, code: str, today: date) -> VisibleView:
     """The view; a view that is not there and one that the caller may not see give the same 404."""
-    found = _visible(state.views.get(code), caller, department_scope(state, caller, today))
+    found = _visible(state, state.views.get(code), caller, department_scope(state, caller, today))
     if found is None:
         raise Problem("not_found", _NO_VIEW)
     return found
@@ -58,7 +64,7 @@ def visible_view(state: State, caller: Caller, code: str, today: date) -> Visibl
 def visible_views(state: State, caller: Caller, today: date) -> list[VisibleView]:
     """Every view the caller may read, by code."""
     scope = department_scope(state, caller, today)
-    found = (_visible(stored, caller, scope) for _, stored in sorted(state.views.items()))
+    found = (_visible(state, stored, caller, scope) for _, stored in sorted(state.views.items()))
     return [view for view in found if view is not None]
 
 
@@ -94,10 +100,15 @@ def restricted(stored: StoredView, scope: Scope) -> VisibleView | None:
     return VisibleView(stored, stored.plan.restricted(names), scope) if rests else None
 
 
-def _visible(stored: StoredView | None, caller: Caller, scope: Scope) -> VisibleView | None:
+def _visible(state: State, stored: StoredView | None, caller: Caller, scope: Scope) -> VisibleView | None:
     if stored is None or caller.kind != "department" or stored.stored.body.get("department") != caller.department:
         return None
-    return restricted(stored, scope)
+    key = ("view", stored.stored.code, scope.fingerprint)
+    if key not in state.derived:
+        state.derived[key] = restricted(stored, scope)
+    found = state.derived[key]
+    # Names of agreements are no part of the fingerprint, so the scope itself is always the caller's own.
+    return None if found is None else VisibleView(found.stored, found.plan, scope)
 
 
 def require_coverage(

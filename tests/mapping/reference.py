@@ -40,7 +40,6 @@ class Num:
     def to(self, factor: Fraction) -> Fraction | None:
         return None if self.value is None else self.value * self.meant / factor
 
-
     def into(self, unit: Unit) -> Fraction | None:
         return self.value if self.bare and unit.dimension else self.to(unit.factor)
 
@@ -120,7 +119,9 @@ class Reference:
         first, last = Period.of(period.start, dataset.frequency), Period.of(period.end, dataset.frequency)
         return [Period(dataset.frequency, n) for n in range(first.ordinal, last.ordinal + 1)]
 
-    def held(self, dataset: Dataset, element: Element, region: int, period: Period) -> list[tuple[tuple[Any, ...], Any]]:
+    def held(
+        self, dataset: Dataset, element: Element, region: int, period: Period
+    ) -> list[tuple[tuple[Any, ...], Any]]:
         """(key, value) of every record there whose cell is covered and has a value."""
         if not self.covers(element.path, region, period):
             return []
@@ -160,7 +161,11 @@ class Reference:
                 for own_key, value in self.held(dataset, element, region, inner):
                     series.setdefault(own_key, []).append(value)
             total += sum(len(each) for each in series.values())
-            singles += [STEPS[over_time](each) if in_time else each[0] for each in series.values()] if over_time != "count" else []
+            singles += (
+                [STEPS[over_time](each) if in_time else each[0] for each in series.values()]
+                if over_time != "count"
+                else []
+            )
         if over_time == "count":
             return Num(Fraction(total)), covered
         if not singles:
@@ -175,7 +180,9 @@ class Reference:
         return Num(exact, unit.dimension, unit.factor) if unit else Num(exact)
 
     # -- expressions ---------------------------------------------------------------------------------------------
-    def evaluate(self, node: ast.expr, aggregate: str | None, row: int, period: Period, key: Any) -> tuple[Any, bool]:
+    def evaluate(  # noqa: C901, PLR0911 - one case for each form of the language
+        self, node: ast.expr, aggregate: str | None, row: int, period: Period, key: Any
+    ) -> tuple[Any, bool]:
         def at(child: ast.expr, when: Period = period) -> tuple[Any, bool]:
             return self.evaluate(child, aggregate, row, when, key)
 
@@ -222,10 +229,15 @@ class Reference:
         raise AssertionError(ast.dump(node))
 
     def ytd(self, operand: ast.expr, at: Any, period: Period) -> tuple[Any, bool]:
-        named = [f"{n.value.id}.{n.attr}" for n in ast.walk(operand) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
+        named = [
+            f"{n.value.id}.{n.attr}"
+            for n in ast.walk(operand)
+            if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+        ]
         elements = [self.catalogue.element(path) for path in named]
         if {e.measure for e in elements if e} == {"cumulative"}:
-            return at(operand)
+            own: tuple[Any, bool] = at(operand)
+            return own
         first = period.ordinal - period.ordinal % PER_YEAR[self.frequency]
         found = [at(operand, Period(self.frequency, n)) for n in range(first, period.ordinal + 1)]
         numbers = [value.value for value, _ in found]
@@ -295,14 +307,18 @@ class Reference:
     def field(self, each: Mapping[str, Any], row: int, period: Period, key: Any) -> Any:
         if "value" in each:
             return each["value"]
-        value, covered = self.evaluate(parsed(each.get("expr") or each["from"]), each.get("aggregate"), row, period, key)
+        value, covered = self.evaluate(
+            parsed(each.get("expr") or each["from"]), each.get("aggregate"), row, period, key
+        )
         if not covered:
             return None
         if isinstance(value, Num):
             number = value.value
             if "unit" in each:
                 number = value.into(self.catalogue.units.known(each["unit"]))
-            shown: Any = None if number is None else rounded(number, each.get("decimals", 0), each.get("rounding", "half_up"))
+            shown: Any = (
+                None if number is None else rounded(number, each.get("decimals", 0), each.get("rounding", "half_up"))
+            )
         else:
             shown = value.value
         if "codes" in each and shown is not None:
@@ -363,7 +379,8 @@ def compare(op: Any, a: Any, b: Any) -> bool | None:
     tests: dict[Any, bool] = {ast.Eq: left == right, ast.NotEq: left != right}
     if op in tests:
         return tests[op]
-    return {ast.Lt: left < right, ast.LtE: left <= right, ast.Gt: left > right, ast.GtE: left >= right}[op]
+    tests |= {ast.Lt: left < right, ast.LtE: left <= right, ast.Gt: left > right, ast.GtE: left >= right}
+    return tests[op]
 
 
 def call(name: str, values: list[Any], digits: int) -> Any:
@@ -372,7 +389,9 @@ def call(name: str, values: list[Any], digits: int) -> Any:
         if not isinstance(branches[0], Num):
             return Other(None) if condition.value is None else branches[0] if condition.value else branches[1]
         leading, numbers = unified(branches)
-        return replace(leading, value=None if condition.value is None else numbers[0] if condition.value else numbers[1])
+        return replace(
+            leading, value=None if condition.value is None else numbers[0] if condition.value else numbers[1]
+        )
     if not isinstance(values[0], Num):
         return Other(next((v.value for v in values if v.value is not None), None))
     leading, numbers = unified(values)

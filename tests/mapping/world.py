@@ -32,13 +32,22 @@ REGIONS = RegionIndex(STATES)
 _POLARS = {"text": pl.String, "code": pl.String, "date": pl.Date, "boolean": pl.Boolean}
 
 
-def element(code: str, type: str = "integer", measure: str = "stock", unit: str | None = None, **more: Any) -> dict[str, Any]:
+def element(
+    code: str, type: str = "integer", measure: str = "stock", unit: str | None = None, **more: Any
+) -> dict[str, Any]:
     return {"code": code, "type": type, "measure": measure, "unit": unit, **more}
 
 
-def dataset(code: str, frequency: str, *elements: dict[str, Any], level: str = "township", key: tuple[str, ...] = ()) -> Dataset:
+def dataset(
+    code: str, frequency: str, *elements: dict[str, Any], level: str = "township", key: tuple[str, ...] = ()
+) -> Dataset:
     made = tuple(
-        Element(dataset=code, title=e.get("title", e["code"]), sharing="open", **{k: v for k, v in e.items() if k != "title"})
+        Element(
+            dataset=code,
+            title=e.get("title", e["code"]),
+            sharing="open",
+            **{k: v for k, v in e.items() if k != "title"},
+        )
         for e in elements
     )
     return Dataset(code, code, frequency, level, key, "region", "open", None, "none", made)  # type: ignore[arg-type]

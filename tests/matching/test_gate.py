@@ -57,6 +57,13 @@ def test_a_related_element_is_shown_with_its_definition_and_the_difference(index
     assert "实有" in " ".join(candidate.difference for candidate in found.candidates)
 
 
+def test_the_same_in_a_measure_that_does_not_convert_is_related(index):
+    found = answer(index, "危房栋数", unit="栋")
+    assert found.verdict == "related"
+    assert found.candidates[0].element == "hou.hou003"
+    assert "不能换算" in found.candidates[0].difference
+
+
 def test_a_part_beside_its_total_is_not_the_whole(index):
     columns = tuple(FormColumn("按时办结", "件", (above,)) for above in ("12345热线", "网络渠道", "总计"))
     verdicts = match_form(Form("热线工单办理情况", columns), index).columns
