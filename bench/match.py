@@ -110,7 +110,7 @@ def main() -> None:
     if options.write:
         options.write.write_text(json.dumps({"forms": answers}, ensure_ascii=False), "utf-8")
     for name, value in score(chosen, answers).items():
-        print(f"{name:20} {value:.4f}".removesuffix(".0000") if value > 1 else f"{name:20} {value:.4f}")
+        print(f"{name:20} {round(value, 4):g}")
 
 
 if __name__ == "__main__":

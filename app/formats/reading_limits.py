@@ -16,6 +16,8 @@ MAX_COLUMNS = 16_384
 MAX_CELLS = 6_000_000
 MAX_SHEETS = 200
 MAX_MERGES = 50_000
+MAX_ERRORS = 100_000
+MAX_PERCENTS = 1_000_000
 
 
 def unsupported(reason: str, reason_en: str) -> Problem:
@@ -31,6 +33,12 @@ def damaged(reason: str, reason_en: str) -> Problem:
 def too_large(reason: str, reason_en: str) -> Problem:
     """The refusal of a file beyond the limits."""
     return Problem("too_large", f"{reason}（{reason_en}）")
+
+
+def check_marks(errors: int, percents: int) -> None:
+    """Refuses a sheet with more error cells, or cells shown as per cents, than are kept. Raises Problem."""
+    if errors > MAX_ERRORS or percents > MAX_PERCENTS:
+        raise too_large("工作表中的错误值或百分比单元格太多", "a sheet has too many error or per cent cells")
 
 
 def check_extent(sheet: str, rows: tuple[int, int], columns: tuple[int, int]) -> None:

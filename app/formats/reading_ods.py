@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.formats.reading_archives import Archive, parse_xml
-from app.formats.reading_limits import MAX_SHEETS, check_extent, damaged, too_large, unsupported
+from app.formats.reading_limits import MAX_SHEETS, check_extent, check_marks, damaged, too_large, unsupported
 from app.intake.grid import CellError
 
 _HIDDEN = frozenset({"collapse", "filter"})
@@ -97,6 +97,7 @@ class _Walk:
         is_error = self._error or shown in _ERRORS or (self._formula and shown.startswith("Err:"))
         if not is_error and self._kind != "percentage":
             return
+        check_marks(len(sheet.errors), len(sheet.percent) + self._rows * self._columns)
         for row in range(self._row, self._row + self._rows):
             for column in range(self._column, self._column + self._columns):
                 if is_error:

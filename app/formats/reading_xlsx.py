@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from app.formats.reading_archives import Archive, parse_xml
-from app.formats.reading_limits import MAX_MERGES, MAX_ROWS, MAX_SHEETS, check_extent, damaged, too_large, unsupported
+from app.formats.reading_limits import (
+    MAX_MERGES,
+    MAX_ROWS,
+    MAX_SHEETS,
+    check_extent,
+    check_marks,
+    damaged,
+    too_large,
+    unsupported,
+)
 from app.intake.grid import CellError, Span
 
 UNCALCULATED = CellError("公式未计算，没有保存结果")
@@ -165,6 +174,7 @@ class _SheetWalk:
             self.found.errors[row, column] = UNCALCULATED
         elif self._style in self._percent_formats and self._kind in ("", "n"):
             self.found.percent.add((row, column))
+        check_marks(len(self.found.errors), len(self.found.percent))
 
 
 def span_of(reference: str) -> Span | None:

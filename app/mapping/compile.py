@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,8 @@ from app.mapping.fields import FieldCompiler
 from app.mapping.plan import CompiledField, Plan
 from app.mapping.spec import FieldSpec, ViewSpec, field_place, read_form
 from app.mapping.steps import coarser_in_time, keeps_key
+
+_FIELD_PLACE = re.compile(r"fields\[([0-9]+)\]")
 
 
 def compile_view(spec: ViewSpec, catalogue: Catalogue, file: str) -> tuple[Plan | None, list[Fault]]:
@@ -28,7 +31,13 @@ def check_view(document: Any, file: str, catalogue: Catalogue) -> tuple[Plan | N
     plan = None
     if spec is not None:
         plan = _compiled(spec, form.fields.items(), catalogue, file, faults)
-    return (None if faults else plan), faults
+    return (None if faults else plan), sorted(faults, key=_field_index)
+
+
+def _field_index(fault: Fault) -> int:
+    """Where the fault comes in the document; what is no field's comes first."""
+    match = _FIELD_PLACE.match(fault.place)
+    return int(match[1]) if match else -1
 
 
 def _compiled(

@@ -59,10 +59,14 @@ class Inputs:
             return parts
         if found is not None:
             return [found]
+        kinds = {read.kind} if read.kind not in {None, "count"} else set()
         said = [
-            s
-            for s in self.held.values()
-            if read.own and read.own <= s.comparison.name.content and s.entry.element.numeric
+            scored
+            for scored in self.held.values()
+            if read.own
+            and read.own <= scored.comparison.name.content
+            and scored.entry.element.numeric
+            and (not kinds or scored.entry.kind in kinds)
         ]
         return said if len(said) == 1 else []
 

@@ -303,11 +303,12 @@ def test_a_view_with_ten_faults_lists_ten() -> None:
         {"name": "d", "from": "pop.people", "unit": "亩"},
         {"name": "e", "from": "pop.people", "wrong": 1, "default": "x"},
         {"name": "f", "value": "x", "decimals": 1},
-        {"name": "f", "from": "county.budget"},
+        {"name": "g", "from": "county.budget"},
     ) | {"department": "nobody"}
     found = faults_of(document, KNOWN)
     assert len(found) == 10, found
-    assert {place.partition(" ")[0] for place, _ in found} == {"department", *(f"fields[{n}]" for n in range(7))}
+    places = [place.partition(" ")[0] for place, _ in found]
+    assert places == ["department", *(f"fields[{n}]" for n in (0, 1, 1, 2, 3, 4, 4, 5, 6))]
 
 
 def test_faults_of_meaning_come_one_by_one_from_a_spec_too() -> None:
