@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from app.catalogue.documents import Kind, parse_codelist, parse_dataset, parse_department, parse_unit
+from app.catalogue.dataset_documents import read_dataset
+from app.catalogue.documents import Kind, parse_codelist, parse_dataset, parse_department, parse_unit, read_codelist
 from app.catalogue.model import Catalogue, CodeList, Dataset, Department, Element
 from app.catalogue.units import BUILTIN_UNITS, UnitDefinition, UnitTable
 from app.errors import Fault
@@ -25,10 +26,13 @@ class Definition:
     place: str = ""
 
 
-def build_catalogue(definitions: Iterable[Definition]) -> tuple[Catalogue, list[Fault]]:
+def build_catalogue(
+    definitions: Iterable[Definition], unsound: Iterable[Definition] = ()
+) -> tuple[Catalogue, list[Fault]]:
     """The catalogue that ``definitions`` make together, and every fault of one or of what one says of another.
 
-    Views and agreements are passed over. Where there are faults the catalogue holds what is sound.
+    Views and agreements are passed over. Where there are faults the catalogue holds what is sound. Of ``unsound`` ones,
+    whose own faults are told elsewhere, it holds as much as can be made out.
     """
     faults: list[Fault] = []
     by_kind: dict[str, dict[str, Definition]] = {}
@@ -51,15 +55,41 @@ def build_catalogue(definitions: Iterable[Definition]) -> tuple[Catalogue, list[
                 found[definition.code] = value
         return found
 
+    sketches = [definition for definition in unsound if definition.code not in by_kind.get(definition.kind, {})]
+    for sketch in sketches:
+        # Of a faulty list of units the sound ones are known; the others' faults have been told.
+        if sketch.kind == "unit" and not parse_unit(sketch.body, sketch.file, sketch.place)[1]:
+            by_kind.setdefault("unit", {})[sketch.code] = sketch
     units = read("unit", lambda d: parse_unit(d.body, d.file, d.place))
     departments = read("department", lambda d: parse_department(d.body, d.file, d.place))
     codelists = read("codelist", lambda d: parse_codelist(d.body, d.file))
     datasets = read("dataset", lambda d: parse_dataset(d.body, d.file))
+    files = {code: definition.file for code, definition in by_kind.get("dataset", {}).items()}
+    for sketch in sketches:
+        _add_sketch(sketch, datasets, codelists, departments)
+        files.setdefault(sketch.code, sketch.file)
     table = _unit_table(list(units.items()), by_kind.get("unit", {}), faults)
     catalogue = Catalogue(datasets, codelists, departments, table)
     for code, dataset in datasets.items():
-        faults.extend(_reference_faults(dataset, catalogue, by_kind["dataset"][code].file))
+        faults.extend(_reference_faults(dataset, catalogue, files[code]))
     return catalogue, faults
+
+
+def _add_sketch(
+    definition: Definition,
+    datasets: dict[str, Dataset],
+    codelists: dict[str, CodeList],
+    departments: dict[str, Department],
+) -> None:
+    """Adds what can be made out of a faulty definition, so that what others say of it can be judged."""
+    if definition.kind == "dataset":
+        dataset = read_dataset(definition.body, definition.file)[0]
+        if dataset is not None:
+            datasets[definition.code] = dataset
+    elif definition.kind == "codelist":
+        codelists[definition.code] = read_codelist(definition.body, definition.file)[0]
+    elif definition.kind == "department":
+        departments[definition.code] = Department(definition.code, definition.code)
 
 
 def _unit_table(

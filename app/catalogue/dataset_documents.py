@@ -48,11 +48,14 @@ def name_key(text: str) -> str:
 def parse_dataset(document: object, file: str) -> tuple[Dataset | None, list[Fault]]:
     """The dataset that ``document`` defines, or None with every fault."""
     dataset, faults, _ = read_dataset(document, file)
-    return dataset, faults
+    return (None if faults else dataset), faults
 
 
 def read_dataset(document: object, file: str) -> tuple[Dataset | None, list[Fault], dict[str, Any]]:
-    """As ``parse_dataset``, and the normal form as third."""
+    """The dataset as far as it can be made out, every fault, and the normal form.
+
+    With faults it is a sketch: good for telling what other documents say of it, never for keeping.
+    """
     faults: list[Fault] = []
     reader = DocumentReader(document, file, faults)
     code = reader.text("code", required=True, form=IDENTIFIER) or ""
@@ -78,7 +81,7 @@ def read_dataset(document: object, file: str) -> tuple[Dataset | None, list[Faul
     _check_key(reader, key, elements)
     _check_names(reader, elements)
     unique(reader, "checks", (check.code for check in checks))
-    if faults or frequency is None or level is None or sharing is None:
+    if frequency is None or level is None or sharing is None:
         return None, faults, reader.body
     dataset = Dataset(
         code=code,
@@ -133,8 +136,6 @@ def _read_element(
         _check_type(reader, kind, numeric=numeric, given=given)
         if not numeric and measure != "attribute":
             reader.fault("measure", "只有数值才有统计口径（only numbers have a measure other than attribute）")
-        if numeric and unit is None and measure not in ("ratio", "attribute"):
-            reader.fault("unit", "数量须有计量单位（a quantity needs a unit of measure）")
         if decimals_given and kind != "decimal" and decimals:
             reader.fault("decimals", "只有 decimal 才有小数位（only decimal has decimals）")
     if low is not None and high is not None and low > high:
@@ -199,17 +200,14 @@ def _check_key(reader: DocumentReader, key: tuple[str, ...], elements: list[Elem
 
 
 def _check_names(reader: DocumentReader, elements: list[Element]) -> None:
-    """A heading must mean one element: no code twice, no title or alias that two elements have."""
+    """No code and no title twice. An alias may serve two elements: the headings above it tell them apart, or a finding."""
     unique(reader, "elements", (element.code for element in elements))
     owners: dict[str, int] = {}
     for i, element in enumerate(elements):
-        for j, name in enumerate((element.title, *element.aliases)):
-            first = owners.setdefault(name_key(name), i) if name else i
-            if first != i:
-                place = f"elements[{i}].title" if j == 0 else f"elements[{i}].aliases[{j - 1}]"
-                reader.fault(
-                    place, f"“{name}”也是 elements[{first}] 的名称，读表时分不清（also names another element）"
-                )
+        first = owners.setdefault(name_key(element.title), i) if element.title else i
+        if first != i:
+            message = f"“{element.title}”也是 elements[{first}] 的名称，读表时分不清（also names another element）"
+            reader.fault(f"elements[{i}].title", message)
 
 
 def unique(reader: DocumentReader, key: str, codes: Iterable[str]) -> None:

@@ -48,10 +48,11 @@ _UNIT_CODE = re.compile(r"\S+")
 def parse_codelist(document: object, file: str) -> tuple[CodeList | None, list[Fault]]:
     """The code list that ``document`` defines, or None with every fault."""
     codelist, faults, _ = read_codelist(document, file)
-    return codelist, faults
+    return (None if faults else codelist), faults
 
 
-def read_codelist(document: object, file: str) -> tuple[CodeList | None, list[Fault], dict[str, Any]]:
+def read_codelist(document: object, file: str) -> tuple[CodeList, list[Fault], dict[str, Any]]:
+    """The code list as far as it can be made out, every fault, and the normal form."""
     faults: list[Fault] = []
     reader = DocumentReader(document, file, faults)
     code = reader.text("code", required=True, form=IDENTIFIER) or ""
@@ -70,7 +71,7 @@ def read_codelist(document: object, file: str) -> tuple[CodeList | None, list[Fa
             if first != i:
                 place = f"codes[{i}].label" if j == 0 else f"codes[{i}].aliases[{j - 1}]"
                 reader.fault(place, f"“{name}”也指 codes[{first}]（also means another code）")
-    return (None if faults else CodeList(code, title, tuple(members))), faults, reader.body
+    return CodeList(code, title, tuple(members)), faults, reader.body
 
 
 def parse_departments(document: object, file: str) -> tuple[list[Department], list[Fault]]:

@@ -61,9 +61,14 @@ _SUFFIXES = (".yaml", ".yml")
 
 @dataclass(slots=True)
 class Folder:
-    """What a schema folder says: definitions in normal form, region rows, and every fault that a file has in itself."""
+    """What a schema folder says: definitions in normal form, region rows, and every fault that a file has in itself.
+
+    ``unsound`` are definitions whose own faults are among ``faults``: they are never kept, but what they refer to, and
+    what refers to them, can be checked in the same go.
+    """
 
     definitions: list[Definition] = field(default_factory=list)
+    unsound: list[Definition] = field(default_factory=list)
     regions: list[RegionRow] = field(default_factory=list)
     successions: list[SuccessionRow] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -134,17 +139,20 @@ def _read_one(kind: Kind, document: object, file: str, folder: Folder) -> None:
     if not faults:
         body = normal(kind, document)
         folder.definitions.append(Definition(kind, body["code"], body, file))
+    elif isinstance(document, Mapping):
+        folder.unsound.append(Definition(kind, str(document.get("code")), plain(document), file))
 
 
 def _read_list(kind: Kind, document: object, file: str, folder: Folder) -> None:
     key = _LIST_KEYS[kind]
     faults = (parse_units if kind == "unit" else parse_departments)(document, file)[1]
     folder.faults += faults
-    if faults or not isinstance(document, Mapping):
-        return
-    for i, item in enumerate(document.get(key) or ()):
+    items = document.get(key) if isinstance(document, Mapping) else None
+    for i, item in enumerate(items if isinstance(items, list) else ()):
         body = normal(kind, plain(item))
-        folder.definitions.append(Definition(kind, body["code"], body, file, f"{key}[{i}]"))
+        if "code" in body:
+            target = folder.unsound if faults else folder.definitions
+            target.append(Definition(kind, body["code"], body, file, f"{key}[{i}]"))
 
 
 def _name_doubles(folder: Folder) -> None:

@@ -254,7 +254,9 @@ def _validation(element: Element, lists: Mapping[str, str]) -> dict[str, Any] | 
 
 
 def _bound(bound: Decimal | None, default: int) -> float:
-    return default if bound is None else float(bound)
+    if bound is None:
+        return default
+    return int(bound) if bound == bound.to_integral_value() else float(bound)
 
 
 def _expected(element: Element) -> str:

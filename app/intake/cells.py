@@ -63,7 +63,7 @@ class CellReader:
             )
         kind = self.element.type
         if isinstance(cell, str) and kind != "boolean":
-            mark = missing_mark(cell, in_text=kind in ("text", "code"))
+            mark = missing_mark(cell, in_text=kind == "text")
             if mark is not None and not (kind == "code" and self._codes is not None and self._codes.find(cell.strip())):
                 return Reported(missing=mark.reason, sheet=self._sheet, cell=name)
         if kind in ("integer", "decimal"):
@@ -159,7 +159,7 @@ class CellReader:
         if isinstance(cell, date):
             return cell.isoformat()
         number = exact(_numeric(cell))
-        if not isinstance(cell, Decimal) and number.adjusted() >= SPREADSHEET_DIGITS:
+        if isinstance(cell, float) and number.adjusted() >= SPREADSHEET_DIGITS:
             return self._digits_lost(number)
         return plain(number)
 

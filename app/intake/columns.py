@@ -83,6 +83,9 @@ def _column(
     path, unit_row, period = _without_units_and_periods(heading.path, names)
     if not path:
         return Column(index, heading, period=period)
+    own_role = context.roles.get(undecorated(path[-1]))
+    if own_role is not None:
+        return Column(index, heading, role=own_role, level=level_of_heading(path[-1]))
     roles = roles_of(path[-1], context.dataset.frequency)
     if any(speaks_of_another_figure(part) for part in path) and not names.exact(undecorated(path[-1])):
         return Column(index, heading)

@@ -19,7 +19,7 @@ from app.intake.placing import Placing, RowPlace
 from app.intake.quantities import CellFault
 from app.intake.records import InputRow, Place
 from app.intake.remarks import Remarks
-from app.intake.roles import is_note, roles_of
+from app.intake.roles import is_column_number, is_note, is_total, roles_of
 from app.intake.rows import TableRows
 from app.intake.spelling import folded, is_among
 
@@ -91,6 +91,9 @@ def _form(grid: Grid, spans: Spans, heading: int, indicator: int, placing: Placi
                 values.append(ValueColumn(column, region_id=found.region_id))
             elif found.region_id is None:
                 unknown.append(column)
+    if any(column.region_id is not None or column.period is not None for column in values):
+        # Beside columns of regions or periods, 合计 is their total and no record of its own.
+        values = [column for column in values if not is_total(text_at(grid, spans, heading, column.index))]
     if not values:
         return None
     above = tuple(
@@ -226,6 +229,9 @@ def _lines(
         if not child:
             parent = text
         if resolved is None or len(resolved.codes) > 1:
+            if all(is_column_number(shown_value(cell) or "") for cell in grid.rows[index] if not blank(cell)):
+                table.pass_over("heading", row)
+                continue
             if not filled or (is_note(text) and not names.named(text)[0]):
                 table.pass_over("note", row)
                 continue

@@ -47,8 +47,8 @@ _REASON_OF: Mapping[str, str] = {
     folded(sign): code for code, reason in MISSING_REASONS.items() for sign in reason.written
 } | {code: code for code in MISSING_REASONS}
 
-# In a text element a word may be meant as it stands; only these signs never are.
-_IN_TEXT: frozenset[str] = frozenset(folded(sign) for sign in ("-", "--", "/", "…", "……"))
+# In a text element a word may be meant as it stands; these never are.
+_IN_TEXT: frozenset[str] = frozenset(folded(sign) for sign in ("-", "--", "/", "…", "……", "未统计", "不详", "不适用"))
 
 
 class MissingMark(NamedTuple):

@@ -15,6 +15,7 @@ from app.catalogue.periods import Period
 from app.catalogue.regions import RegionIndex
 from app.catalogue.values import Reported
 from app.errors import Finding
+from app.intake.roles import Role
 
 RecordKey = tuple[int, int, tuple[str, ...]]
 """(region id, period ordinal, values of the dataset's key elements): one record of a dataset."""
@@ -30,7 +31,8 @@ class Context:
     """What a reading is read against.
 
     ``root`` is the caller's own region (None: no limit); names are looked up below it. ``period`` and ``region_id`` are
-    what the request gave, if it did. ``may_write`` answers for each record whether the caller may write it.
+    what the request gave, if it did. ``may_write`` answers for each record whether the caller may write it. ``roles`` are
+    headings (undecorated, or keys of JSON rows) that say whose row it is in words of the file's own: 报送单元 → name.
     """
 
     dataset: Dataset
@@ -41,6 +43,7 @@ class Context:
     period: Period | None = None
     region_id: int | None = None
     may_write: Callable[[int, Period], bool] = anywhere
+    roles: Mapping[str, Role] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from app.intake.records import Context, InputRow, Reading
 from app.intake.region_lookup import RegionLookup
 from app.intake.remarks import Remarks
 from app.intake.roles import roles_of
+from app.intake.spelling import undecorated
 from app.intake.rows import TableReader, TableRows
 
 _PASSED_OVER: dict[str, tuple[str, str]] = {
@@ -146,7 +147,7 @@ def _recognised(grid: Grid, names: ElementNames, placing: Placing) -> _Sheet:
     def weigh(text: str) -> int:
         if names.named(text)[0]:
             return 2
-        return 1 if roles_of(text, context.dataset.frequency) else 0
+        return 1 if roles_of(text, context.dataset.frequency) or undecorated(text) in context.roles else 0
 
     sheet.form = find_form(grid, spans, names, placing)
     if sheet.form is None:

@@ -22,7 +22,6 @@ from app.mapping.tree import Node, Reading, Shifted, YearToDate, children, readi
 
 CELL = ("row", "region", "period", "key")
 _KEY = pl.List(pl.String)
-_COUNTED = ("values", "regions", "periods")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +136,9 @@ class Behind:
         for each in reached(tree, points):
             path = pl.lit(each.reading.path).alias("path")
             records = _linked(self.records(each.reading, each.points), each.links)
-            open_ended = bool(self.dataset(each.reading).key) and not each.reading.steps.keyed
-            cells = _linked(self.due(each.reading, each.points), each.links).with_columns(countable=not open_ended)
+            endless = bool(self.dataset(each.reading).key) and not each.reading.steps.keyed
+            cells = _linked(self.due(each.reading, each.points), each.links)
+            cells = cells.with_columns(countable=pl.lit(value=not endless))
             have.append(records.select(*CELL, path))
             due.append(cells.select("row", "region", "period", "countable", path))
         return _counted(pl.concat(have).unique(), pl.concat(due).unique(), len(points))
@@ -160,8 +160,8 @@ def reached(tree: Node, points: Points, links: pl.DataFrame | None = None) -> It
             to_date = points.to_date()
             inner = to_date.links
             if links is not None:
-                inner = links.join(inner.rename({"row": "between"}), left_on="point", right_on="between")
-                inner = inner.select("row", pl.nth(-1).alias("point"))
+                between = inner.rename({"row": "between"})
+                inner = links.rename({"point": "between"}).join(between, on="between").select("row", "point")
             yield from reached(operand, to_date.points, inner)
         case _:
             for child in children(tree):
@@ -176,20 +176,24 @@ def _linked(found: pl.DataFrame, links: pl.DataFrame | None) -> pl.DataFrame:
 
 
 def _counted(have: pl.DataFrame, due: pl.DataFrame, rows: int) -> pl.DataFrame:
-    # A record at a place where none was due (a region that had ceased) counts on both sides.
     places = ["row", "path", "region", "period"]
-    present = have.select(places).unique()
-    could = pl.concat([due.select(places), present]).unique()
-    uncountable = due.filter(~pl.col("countable") | pl.col("period").is_null())["row"].unique()
-    undated = due.filter(pl.col("period").is_null())["row"].unique()
+    # A record at a place where none was due (a region that had ceased) counts on both sides.
+    could = pl.concat([due.select(places), have.select(places)]).unique()
+    sizes = {"values": pl.len(), "regions": pl.col("region").n_unique(), "periods": pl.col("period").n_unique()}
+    of = {f"{name}:of": size for name, size in sizes.items()}
+    undated = due.filter(pl.col("period").is_null()).select("row").unique()
+    endless = due.filter(pl.col("period").is_null() | ~pl.col("countable")).select("row").unique()
+    every = pl.DataFrame({"row": range(rows)}, schema={"row": pl.get_index_type()})
     counted = (
-        pl.DataFrame({"row": pl.Series(range(rows), dtype=pl.get_index_type())})
-        .join(_sizes(have.group_by("row").agg(values=pl.len(), **_distinct())), on="row", how="left")
-        .join(could.group_by("row").agg(pl.len().alias("values:of"), **_distinct(":of")), on="row", how="left")
+        every.join(have.group_by("row").agg(**sizes), on="row", how="left")
+        .join(could.group_by("row").agg(**of), on="row", how="left")
+        .join(undated.with_columns(undated=True), on="row", how="left")
+        .join(endless.with_columns(endless=True), on="row", how="left")
         .sort("row")
-        .with_columns(pl.exclude("row").fill_null(0))
     )
-    return counted.with_columns(
-        pl.when(~pl.col("row").is_in(uncountable.implode())).then(pl.col("values:of")),
-        pl.when(~pl.col("row").is_in(undated.implode())).then(pl.col("periods:of")),
-    ).select(*_COUNTED, *(f"{name}:of" for name in _COUNTED))
+    known = {
+        "values:of": pl.when(pl.col("endless").is_null()).then(pl.col("values:of")),
+        "periods:of": pl.when(pl.col("undated").is_null()).then(pl.col("periods:of")),
+    }
+    counted = counted.with_columns(pl.col(*sizes, *of).fill_null(0)).with_columns(**known)
+    return counted.select(*sizes, *of)

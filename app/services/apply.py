@@ -115,16 +115,19 @@ def plan_apply(
         plan.faults += region_plan.faults
         known_codes |= {row.code for row in folder.regions}
         plan.lines += _region_lines(region_plan)
-    merged = _merged(stored.values(), folder.definitions)
-    catalogue, faults = build_catalogue([d for d in merged if d.kind not in {"view", "agreement"}])
+    given = [*folder.definitions, *folder.unsound]
+    merged = _merged(stored.values(), given)
+    unsound = {id(definition) for definition in folder.unsound}
+    sound = [d for d in merged if d.kind not in {"view", "agreement"} and id(d) not in unsound]
+    catalogue, faults = build_catalogue(sound, folder.unsound)
     plan.faults += faults
-    wanted: set[tuple[str, str]] = {(d.kind, d.code) for d in folder.definitions}
-    rules_changed = {(kind, code) for kind, code in wanted if kind in {"dataset", "codelist", "unit"}}
-    if not faults:
-        _check_rules(catalogue, folder.definitions, plan)
-        _check_views(catalogue, [d for d in merged if d.kind == "view"], wanted, bool(rules_changed), plan)
-        _check_agreements(catalogue, [d for d in merged if d.kind == "agreement"], wanted, known_codes, plan)
-        _check_held(cx, present.catalogue if present.epoch else None, catalogue, folder.definitions, plan)
+    wanted: set[tuple[str, str]] = {(d.kind, d.code) for d in given}
+    rules_changed = any(kind in {"dataset", "codelist", "unit"} for kind, _ in wanted)
+    _check_rules(catalogue, given, plan)
+    _check_views(catalogue, [d for d in merged if d.kind == "view"], wanted, rules_changed, plan)
+    _check_agreements(catalogue, [d for d in merged if d.kind == "agreement"], wanted, known_codes, plan)
+    _check_held(cx, present.catalogue if present.epoch else None, catalogue, given, plan)
+    plan.faults = list(dict.fromkeys(plan.faults))
     to_save = _normal(folder.definitions) if not plan.faults else []
     for item in to_save:
         plan.lines.append(_line(stored.get((item.kind, item.code)), item))

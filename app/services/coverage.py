@@ -36,7 +36,9 @@ class ScopeCoverage:
         known = self._masks.get(key)
         if known is not None and known[0] is pairs:
             return known[1]
-        mask = pairs.select(mask_expression(grants, pairs, frequency, self._regions, self._today)).to_series()
+        # By ``with_columns``: an expression without a column in it is then as long as the pairs are.
+        marked = pairs.with_columns(mask_expression(grants, pairs, frequency, self._regions, self._today))
+        mask = marked["covered"]
         self._masks[key] = (pairs, mask)
         return mask
 

@@ -61,11 +61,16 @@ class StateNames:
                     self._known.popitem(last=False)
         return name
 
-    def find(self, caller: Caller, name: str) -> StoredState:
-        """The state a name stands for, if it was given to this department; else the one refusal for all others."""
+    def find(self, caller: Caller, code: str, name: str) -> StoredState:
+        """The state of this view that a name stands for, if this department was given it; else one refusal for all."""
         if is_name(name):
             with self._registry.database.read_journal() as cx:
                 found = states.find(cx, name)
-            if found is not None and found.scope["department"] == caller.department and caller.kind == "department":
+            if (
+                found is not None
+                and found.view == code
+                and found.scope["department"] == caller.department
+                and caller.kind == "department"
+            ):
                 return found
         raise Problem("bad_cursor", _BAD)

@@ -21,7 +21,8 @@ from app.services.mapped import MappedViews, mapped_state, shown_bytes
 from app.services.naming import StateNames, is_name
 from app.services.questions import LARGEST_PAGE, PAGE, Question, period_expression, read_periods, read_regions
 from app.services.registry import Registry, State, resolve_instant
-from app.services.visible_views import VisibleView, past_view, require_coverage, visible_view
+from app.services.past import view_at
+from app.services.visible_views import VisibleView, no_view, require_coverage, visible_view
 from app.store import epochs
 
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
@@ -95,21 +96,21 @@ class ViewReader:
         self, caller: Caller, view: VisibleView, state: State, question: Question, position: Opened | None
     ) -> tuple[VisibleView, State]:
         """The view and state the question is about: now, an instant, a snapshot, or where its pages began."""
-        if position is not None:
-            found = self._names.find(caller, position.state)
-            past = self._registry.state_at(found.epoch)
-            return past_view(view, past, with_version=True), past
-        if question.as_of is None:
+        name = position.state if position is not None else question.as_of
+        if name is None:
             return view, state
-        if not is_name(question.as_of):
-            instant = resolve_instant(question.as_of)
+        version = None
+        if is_name(name):
+            found = self._names.find(caller, view.stored.stored.code, name)
+            epoch, version = found.epoch, found.view_version
+        else:
+            instant = resolve_instant(name)
             with self._registry.database.read() as cx:
                 epoch = epochs.at(cx, instant)
-            past = self._registry.state_at(epoch)
-            return past_view(view, past, with_version=False), past
-        found = self._names.find(caller, question.as_of)
-        past = self._registry.state_at(found.epoch)
-        return past_view(view, past, with_version=True), past
+        past = view_at(self._registry, view.stored, view.scope, self._registry.state_at(epoch), version)
+        if past is None:
+            raise no_view()
+        return past.view, past.state
 
     def _position(self, question: Question) -> Opened | None:
         if question.cursor is None:

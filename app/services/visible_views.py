@@ -57,8 +57,13 @@ def visible_view(state: State, caller: Caller, code: str, today: date) -> Visibl
     """The view; a view that is not there and one that the caller may not see give the same 404."""
     found = _visible(state, state.views.get(code), caller, department_scope(state, caller, today))
     if found is None:
-        raise Problem("not_found", _NO_VIEW)
+        raise no_view()
     return found
+
+
+def no_view() -> Problem:
+    """The one refusal of a view that is not there and of one that the caller may not see."""
+    return Problem("not_found", _NO_VIEW)
 
 
 def visible_views(state: State, caller: Caller, today: date) -> list[VisibleView]:
@@ -66,25 +71,6 @@ def visible_views(state: State, caller: Caller, today: date) -> list[VisibleView
     scope = department_scope(state, caller, today)
     found = (_visible(state, stored, caller, scope) for _, stored in sorted(state.views.items()))
     return [view for view in found if view is not None]
-
-
-def past_view(present: VisibleView, past: State, *, with_version: bool) -> VisibleView:
-    """The same view under today's access with the data, catalogue and regions of a past state.
-
-    ``with_version`` takes the view's version of that state too.
-    """
-    stored = present.stored
-    older = past.views.get(stored.stored.code)
-    if with_version:
-        if older is None:
-            raise Problem("not_found", _NO_VIEW)
-        stored = older
-    elif older is not None and older.stored.version == stored.stored.version:
-        stored = older
-    found = restricted(stored, present.scope)
-    if found is None:
-        raise Problem("not_found", _NO_VIEW)
-    return found
 
 
 def restricted(stored: StoredView, scope: Scope) -> VisibleView | None:

@@ -99,9 +99,7 @@ def test_a_dataset_is_read_with_what_it_leaves_unsaid():
         ({"e1_code": "resident_population"}, "elements[1].code"),
         ({"e1_code": "region"}, "elements[1].code"),
         ({"e1_title": " 常住 人口"}, "elements[1].title"),
-        ({"e1_aliases": ["男性", "常住人口数"]}, "elements[1].aliases[1]"),
         ({"e1_type": "number"}, "elements[1].type"),
-        ({"e1_unit": None}, "elements[1].unit"),
         ({"e2_unit": "人"}, "elements[2].unit"),
         ({"e2_measure": "stock"}, "elements[2].measure"),
         ({"e2_codes": None}, "elements[2].codes"),
@@ -124,8 +122,8 @@ def test_a_fault_is_named_at_its_place(changes, place):
 
 
 def test_all_faults_come_at_once():
-    document = changed(colour="red", frequency="weekly", e0_unit=None, e2_codes=None, e3_max="much")
-    assert set(places(document)) == {"colour", "frequency", "elements[0].unit", "elements[2].codes", "elements[3].max"}
+    document = changed(colour="red", frequency="weekly", e2_codes=None, e3_max="much")
+    assert set(places(document)) == {"colour", "frequency", "elements[2].codes", "elements[3].max"}
 
 
 @pytest.mark.parametrize("document", [None, [], "population", 7, {"elements": [7]}, {"elements": [None]}, {7: 8}])

@@ -78,7 +78,7 @@ def test_households_may_be_compared_with_people() -> None:
     ],
 )
 def test_checks_as_they_are_written(text: str, expected: bool | None) -> None:
-    values = {
+    values: dict[str, Any] = {
         "rate": Fraction("93.5"),
         "male": Fraction(935),
         "female": Fraction(65),

@@ -104,8 +104,8 @@ _TOKENS = st.sampled_from(
         "g(",
         ",",
         "True",
+        " ",
     ]
-    + [" "]
 )
 
 
@@ -114,6 +114,8 @@ def test_a_text_is_read_as_python_reads_it_or_by_neither(text: str) -> None:
     try:
         by_python = written_by_python(ast.parse(text.strip() or "(", mode="eval").body)
     except (SyntaxError, AssertionError, ValueError):
+        by_python = None
+    if "'x' 'x'" in text:  # Python joins neighbouring texts; here that is a slip
         by_python = None
     try:
         ours = written(parse_expression(text))

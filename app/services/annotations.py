@@ -1,0 +1,113 @@
+"""What may be said beside a record: the submissions behind its covered cells, and how much stands behind its aggregates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from app.catalogue.periods import PER_YEAR
+from app.mapping.behind import Behind
+from app.mapping.masks import Masks
+from app.mapping.members import Hierarchy
+from app.mapping.plan import FromElements, OutputField
+from app.mapping.points import Points
+from app.mapping.readings import Readings
+from app.mapping.tree import Node
+from app.services.registry import Registry, State
+from app.services.snapshot_sources import SnapshotSources
+from app.services.visible_views import VisibleView
+from app.store.bulk import RecordPlace
+from app.store.origins import values_at
+from app.store.records import key_text
+
+PROVENANCE = "_provenance"
+COUNTS = "_counts"
+Note = dict[str, Any]
+Places = dict[RecordPlace, list[tuple[int, str, str]]]
+"""Place of a record → (row of the answer, field, element) that rests on it."""
+
+
+def annotations(
+    registry: Registry,
+    state: State,
+    view: VisibleView,
+    today: date,
+    fields: Sequence[OutputField],
+    frame: pl.DataFrame,
+    *,
+    provenance: bool,
+    counts: bool,
+) -> list[Note]:
+    """For each row of a mapped ``frame`` what is added to its record: ``_provenance`` and ``_counts`` by field name.
+
+    ``_provenance``: the submission ids behind each field that rests on elements, sorted. ``_counts``: of each field
+    that aggregates, ``values``, ``regions`` and ``periods`` as [have, of]. Where anything that a field reaches for is
+    not covered there are no ids and the counts are null, whatever is held.
+    """
+    names = {field.name for field in fields}
+    plan = view.plan.restricted([each.name for each in view.plan.fields if each.name in names and each.elements])
+    sources = SnapshotSources(registry, state, view.scope, today)
+    hierarchy = Hierarchy(state.regions, today)
+    behind = Behind(Readings(plan, sources, sources.coverage, hierarchy))
+    masks = Masks(plan, sources.coverage, hierarchy)
+    keys = [name for name in frame.columns if name.startswith("key:")]
+    points = Points(frame.select("region", "period", *keys), PER_YEAR.get(plan.frequency, 1))
+    trees = {each.name: each.source.tree for each in plan.fields if isinstance(each.source, FromElements)}
+    covered = {name: masks.of(tree, points) for name, tree in trees.items()}
+    notes: list[Note] = [{} for _ in range(len(points))]
+    if provenance:
+        found = _provenance(registry, state, behind, trees, covered, points)
+        for note, origin in zip(notes, found, strict=True):
+            note[PROVENANCE] = origin
+    if counts:
+        for note in notes:
+            note[COUNTS] = {}
+        for name, tree in trees.items():
+            for note, count in zip(notes, _counts(behind, tree, covered[name], points), strict=False):
+                note[COUNTS][name] = count
+    return notes
+
+
+def _provenance(
+    registry: Registry,
+    state: State,
+    behind: Behind,
+    trees: Mapping[str, Node],
+    covered: Mapping[str, pl.Series | None],
+    points: Points,
+) -> list[dict[str, list[str]]]:
+    asked: dict[str, Places] = {}
+    for name, tree in trees.items():
+        mask = covered[name]
+        for path, frame in behind.went_in(tree, points).items():
+            dataset, _, code = path.partition(".")
+            places = asked.setdefault(dataset, {})
+            for row, region, period, key in frame.rows():
+                if mask is None or mask[row]:
+                    places.setdefault((region, period, key_text(key)), []).append((row, name, code))
+    found: list[dict[str, set[str]]] = [{name: set() for name in trees} for _ in range(len(points))]
+    with registry.database.read() as cx:
+        for dataset, places in asked.items():
+            for place, values in values_at(cx, dataset, list(places), state.epoch):
+                for row, name, code in places[place]:
+                    # The submission of this very value: the record's own would tell of what else was reported.
+                    submission = values.get(code, {}).get("s")
+                    if submission is not None:
+                        found[row][name].add(submission)
+    return [{name: sorted(ids) for name, ids in each.items()} for each in found]
+
+
+def _counts(behind: Behind, tree: Node, covered: pl.Series | None, points: Points) -> list[dict[str, Any] | None]:
+    counted = behind.counts(tree, points)
+    if counted is None:
+        return []
+    rows = [
+        {name: [row[name], row[f"{name}:of"]] for name in ("values", "regions", "periods")}
+        for row in counted.iter_rows(named=True)
+    ]
+    return [
+        row if may else None for row, may in zip(rows, covered if covered is not None else [True] * len(rows), strict=True)
+    ]

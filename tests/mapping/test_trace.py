@@ -1,0 +1,250 @@
+"""Explaining a cell gives the value that reading it gives, and everything it says can be worked out again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, note, settings
+from hypothesis import strategies as st
+
+from app.catalogue.model import FREQUENCIES
+from app.catalogue.periods import Period
+from app.mapping.compile import check_view
+from app.mapping.plan import CompiledField
+from app.mapping.run import ResultTooLarge, run
+from app.mapping.trace import Input, Trace, trace
+from app.mapping.tree import Value
+from app.mapping.written import decimal_text, written
+from tests.mapping.reference import STEPS, Reference, rounded
+from tests.mapping.test_reference import REGIONS as MOVING
+from tests.mapping.test_reference import STATES, actual, allowed, datasets, fields, grants, records_of
+from tests.mapping.world import (
+    COUNTY,
+    EAST,
+    REGIONS,
+    TODAY,
+    WEST,
+    GivenCoverage,
+    GivenRecords,
+    catalogue,
+    dataset,
+    element,
+    plan_of,
+    view,
+)
+
+EXAMPLES = int(os.environ.get("MAPPING_EXAMPLES", "60"))
+PHASES = [Phase.explicit, Phase.generate] + ([Phase.shrink] if "MAPPING_SHRINK" in os.environ else [])
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+@given(st.data())
+def test_every_cell_of_any_view_is_explained_as_it_is_answered(data: st.DataObject) -> None:
+    known = catalogue(
+        *(data.draw(datasets(f"d{n}")) for n in range(data.draw(st.integers(1, 2)))), codelists={"kinds": "12"}
+    )
+    grain = {
+        "level": data.draw(st.sampled_from(["township", "county"])),
+        "frequency": data.draw(st.sampled_from(FREQUENCIES)),
+    }
+    document: dict[str, Any] = {"code": "v", "department": "ecology", "grain": grain, "fields": []}
+    for number in range(4):
+        candidate = data.draw(fields(known, number))
+        plan, _ = check_view(document | {"fields": [*document["fields"], candidate]}, "", known)
+        if plan is not None:
+            document["fields"].append(candidate)
+    assume(document["fields"])
+    plan, faults = check_view(document, "", known)
+    assert plan is not None, faults
+    records = {code: data.draw(records_of(dataset)) for code, dataset in known.datasets.items()}
+    granted = data.draw(st.none() | grants(known))
+    rule = None if granted is None else lambda path, region, period: allowed(granted, path, region, period)
+    coverage = GivenCoverage(rule, claims_everywhere=data.draw(st.booleans()))
+    note(str(document))
+    reference = Reference(known, records, STATES, rule, document, TODAY)
+    sources = GivenRecords(known, records, coverage)
+    try:
+        rows = actual(run(plan, sources, coverage, MOVING, TODAY))
+    except ResultTooLarge:
+        return
+    for row in rows[:6]:
+        place = {"region": row["region"], "period": row["period"]}
+        place |= {f"key:{code}": key for code, key in zip(plan.key, row["key"], strict=True)}
+        for each in plan.fields:
+            told = trace(plan, each.name, place, sources, coverage, MOVING, TODAY)
+            assert finished(each, told) == row[each.name], each.name
+            check_inputs(told, reference)
+
+
+def finished(each: CompiledField, told: Trace) -> Any:
+    """What a reader is shown of a traced value: rounded, through the codes, with the default."""
+    if not told.covered:
+        return None
+    shown: Any = told.value
+    if each.codes is not None:
+        if shown is not None:
+            text = {True: "true", False: "false"}.get(shown) if isinstance(shown, bool) else str(shown)
+            shown = each.codes.get(str(text))
+    elif isinstance(shown, Fraction):
+        shown = rounded(shown, each.output.decimals, each.rounding)
+    return each.default if shown is None else shown
+
+
+def check_inputs(told: Trace, reference: Reference) -> None:
+    """The base values are those held and covered, and the steps over them give what was read."""
+    assert told.covered or (told.inputs, told.steps) == ((), ())
+    for each in told.inputs:
+        steps = each.reading.steps
+        found = reference.catalogue.element(each.reading.path)
+        assert found is not None
+        base = reference.catalogue.datasets[found.dataset]
+        for cell in each.cells:
+            own = Period(base.frequency, cell.period)
+            assert (cell.key, cell.value) in [*reference.held(base, found, cell.region, own), (cell.key, None)]
+        values = [cell.value for cell in each.cells if cell.value is not None]
+        if not steps.aggregated:
+            assert each.counts is None
+            assert [each.value] == (values or [None])
+            continue
+        assert each.value == again(each, values)
+        assert each.counts is not None
+        assert each.counts.values[0] == len(values)
+        assert each.counts.regions[0] == len({cell.region for cell in each.cells})
+        for have, of in (each.counts.values, each.counts.regions, each.counts.periods):
+            assert of is None or have <= of
+
+
+def again(each: Input, values: list[Any]) -> Value:
+    steps = each.reading.steps
+    if steps.counts:
+        return Fraction(len(values))
+    series: dict[Any, list[Any]] = {}
+    for cell in sorted(each.cells, key=lambda cell: cell.period):
+        series.setdefault((cell.region, cell.key), []).append(cell.value)
+    over_time: Callable[[list[Any]], Any] = STEPS[steps.over_time] if steps.over_time else lambda own: own[0]
+    timed = [over_time(own) for own in series.values()]
+    if not timed:
+        return None
+    return STEPS[steps.over_regions](timed) if steps.over_regions else timed[0]  # type: ignore[no-any-return]
+
+
+KNOWN = catalogue(
+    dataset(
+        "d",
+        "year",
+        element("people", unit="人"),
+        element("area", "decimal", unit="公顷", decimals=1),
+    ),
+    dataset("m", "month", element("cases", measure="flow", unit="件")),
+)
+EXPLAINED = {
+    "d": [
+        {"region": EAST, "period": "2024", "people": 100, "area": 10},
+        {"region": EAST, "period": "2025", "people": 300, "area": 20},
+        {"region": WEST, "period": "2025", "people": 700, "area": None},
+    ],
+    "m": [
+        {"region": EAST, "period": "2025-01", "cases": 3},
+        {"region": EAST, "period": "2025-03", "cases": 4},
+        {"region": WEST, "period": "2025-03", "cases": None},
+    ],
+}
+
+
+def traced(
+    fields: dict[str, Any], region: int, period: str, rule: Any = None, records: Any = None, **grain: Any
+) -> Trace:
+    plan = plan_of(view({"name": "x", **fields}, **grain), KNOWN)
+    coverage = GivenCoverage(rule)
+    sources = GivenRecords(KNOWN, records or EXPLAINED, coverage)
+    place = {"region": region, "period": Period.parse(period).ordinal}
+    return trace(plan, "x", place, sources, coverage, REGIONS, TODAY)
+
+
+def test_each_part_of_an_expression_is_told_with_its_exact_value() -> None:
+    told = traced({"expr": "to(d.area, '亩') / d.people - 1", "decimals": 3}, EAST, "2025")
+    assert [(step.text, step.value, step.factor) for step in told.steps] == [
+        ("d.area * 15", 300, 15),
+        ("d.area * 15 / d.people", 1, None),
+        ("d.area * 15 / d.people - 1", 0, None),
+    ]
+    assert [(each.reading.path, each.value) for each in told.inputs] == [("d.area", 20), ("d.people", 300)]
+
+
+def test_an_earlier_period_is_told_as_such() -> None:
+    told = traced({"expr": "d.people - last_year(d.people)"}, EAST, "2025")
+    assert [(each.period, each.value) for each in told.inputs] == [(2025, 300), (2024, 100)]
+    assert [(step.text, step.period, step.value) for step in told.steps] == [
+        ("previous(d.people)", 2025, 100),
+        ("d.people - previous(d.people)", 2025, 200),
+    ]
+
+
+def test_an_aggregate_names_the_regions_and_periods_that_went_in_and_how_many_could() -> None:
+    told = traced({"from": "m.cases"}, COUNTY, "2025", level="county")
+    (only,) = told.inputs
+    assert only.value == 7
+    assert [(cell.region, str(Period("month", cell.period)), cell.value) for cell in only.cells] == [
+        (EAST, "2025-01", 3),
+        (EAST, "2025-03", 4),
+    ]
+    assert only.counts is not None
+    assert (only.counts.values, only.counts.regions, only.counts.periods) == ((2, 24), (1, 2), (2, 12))
+
+
+def test_the_year_to_date_is_told_month_by_month() -> None:
+    told = traced({"expr": "ytd(m.cases)"}, EAST, "2025-03", frequency="month")
+    assert [(each.period % 12 + 1, each.value) for each in told.inputs] == [(1, 3), (2, None), (3, 4)]
+    assert told.value is None
+
+
+def test_what_is_not_covered_is_not_told_whether_or_not_it_is_held() -> None:
+    def rule(path: str, region: int, period: Period) -> bool:
+        return region == EAST
+
+    told = traced({"from": "d.people"}, COUNTY, "2025", rule, level="county")
+    other = {**EXPLAINED, "d": [*EXPLAINED["d"][:2], {"region": WEST, "period": "2025", "people": None}]}
+    without = traced({"from": "d.people"}, COUNTY, "2025", rule, other, level="county")
+    assert told == without == Trace(covered=False)
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "(d.people + 1) * (d.people - 2)",
+        "d.people - (1 - d.people)",
+        "d.people / (d.people / 2.5)",
+        "-(d.people + 1)",
+        "-d.people * d.people",
+        "if(d.people > 1 and not d.people == 2, d.people, 1 / 3)",
+        "coalesce(d.people, 0)",
+        "round(d.people / 3, -1)",
+        "round(d.people / 3)",
+        "previous(last_year(d.people))",
+        "if(d.people < 1 or d.people > 5 and d.people != 7, 1, 2)",
+    ],
+)
+def test_what_is_written_reads_as_the_same_tree(expr: str) -> None:
+    def tree(text: str) -> Any:
+        source: Any = plan_of(view({"name": "x", "expr": text, "decimals": 2}), KNOWN).fields[0].source
+        return source.tree
+
+    assert tree(written(tree(expr))) == tree(expr)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Fraction(3, 2), ("1.5", True)),
+        (Fraction(-1, 8), ("-0.125", True)),
+        (Fraction(1200), ("1200", True)),
+        (Fraction(-2, 3), ("-0." + "6" * 20, False)),
+        (Fraction(1, 2**41), ("0." + str(10**20 // 2**41).zfill(20), False)),
+    ],
+)
+def test_a_decimal_says_whether_its_digits_are_all_there(value: Fraction, expected: Sequence[Any]) -> None:
+    assert decimal_text(value) == expected
