@@ -31,7 +31,7 @@ valid: {from: 2026-01-01, until: 2099-12-31}
 
 
 def test_it_is_applied_walked_and_exported(empty_house: House) -> None:
-    files = {
+    files: dict[str, bytes | str] = {
         **folder_files(FOLDER),
         "regions.csv": REGIONS,
         "departments.yaml": "departments: [{code: statistics, name: 统计局}]",

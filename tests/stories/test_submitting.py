@@ -53,7 +53,7 @@ def test_a_partial_row_keeps_the_rest_and_null_says_missing(small: House) -> Non
 
 def test_with_any_error_nothing_is_stored_and_every_fault_is_told(small: House) -> None:
     clerk = small.client(region="430101")
-    wrong = [
+    wrong: list[dict[str, Any]] = [
         ROW,
         {"region": "430101102", "period": "2024", "total": -1},
         {"region": "430101109", "period": "2024", "total": 5},
@@ -140,7 +140,7 @@ def test_the_source_withdraws_a_record_and_readers_get_a_tombstone(small: House)
 
 def test_a_department_reports_to_the_dataset_it_is_the_source_of(small: House) -> None:
     water = small.client(department="water")
-    rows = [{"region": "430101101", "number": "W-01", "depth": 12.345}, {"region": "430102101", "number": "W-02"}]
+    rows: list[dict[str, Any]] = [{"region": "430101101", "number": "W-01", "depth": 12.345}, {"region": "430102101", "number": "W-02"}]
     assert post(water, rows, "wells").status_code == 201
     records = held(water, "wells")
     assert [(r["region"], r["period"], r["number"], r["depth"]) for r in records] == [
