@@ -40,6 +40,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     "method_not_allowed": ErrorCode(405, "不支持该方法", "Method not allowed"),
     "not_acceptable": ErrorCode(406, "不支持所要求的格式", "None of the accepted formats is served"),
     "conflict": ErrorCode(409, "与现有状态冲突", "In conflict with the present state"),
+    "field_in_use": ErrorCode(409, "要改动的字段仍在使用", "A field that would break is in use"),
     "precondition_failed": ErrorCode(412, "内容已被他人修改", "The thing was changed by someone else"),
     "too_large": ErrorCode(413, "提交的内容过大", "What was sent is too large"),
     "unsupported_media_type": ErrorCode(415, "不支持的文件类型", "The type of file is not supported"),

@@ -10,7 +10,7 @@ import orjson
 from fastapi import APIRouter, Body, Header, Request
 from starlette.responses import Response
 
-from app.api.context import Known, RequestId, Services, Strict
+from app.api.context import Known, RequestId, Services, Strict, Whole
 from app.api.problems import answers
 from app.catalogue.documents import Kind
 from app.policy.callers import Caller
@@ -30,7 +30,6 @@ KINDS: Mapping[str, Kind] = {
     "units": "unit",
     "departments": "department",
     "agreements": "agreement",
-    "views": "view",
 }
 
 
@@ -89,23 +88,6 @@ for _plural, _kind in KINDS.items():
     _add_routes(_plural, _kind)
 
 
-@router.post("/views/{code}/preview", responses=answers(400, 401, 403, 404, 422))
-def preview(
-    code: str,
-    services: Services,
-    caller: Known,
-    request: Request,
-    identity: RequestId,
-    document: Annotated[dict[str, Any] | None, Body()] = None,
-) -> Response:
-    """Try a mapping: fields, sample rows, what its agreements do not cover, what it changes. Nothing is saved."""
-    request.state.witnessed = True
-    with services.auditing.acting(caller, "preview", code, {}, identity) as told:
-        body = views.preview(services.registry, caller, code, document)
-        told.update(status="sent", rows=body["rows"])
-    return Response(orjson.dumps(body), media_type="application/json")
-
-
 @router.get("/credentials", responses=answers(401, 403))
 def credentials_listed(services: Services, caller: Known) -> dict[str, Any]:
     """Every credential, without anything of its secret."""
@@ -154,8 +136,8 @@ def audit(
     action: str | None = None,
     target: str | None = None,
     request_id: str | None = None,
-    before: int | None = None,
-    limit: int | None = None,
+    before: Whole | None = None,
+    limit: Whole | None = None,
 ) -> dict[str, Any]:
     """The audit, newest first."""
     wanted = audit_entries.Wanted(department=department, action=action, target=target, request_id=request_id)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query, Request
 from starlette.responses import Response
 
-from app.api.context import Known, RequestId, Services, Strict
+from app.api.context import Known, RequestId, Services, Strict, Whole
 from app.api.problems import answers
 from app.api.responses import respond
 from app.errors import Problem
@@ -102,7 +102,7 @@ def records(
     identity: RequestId,
     period: str | None = None,
     region: str | None = None,
-    limit: int | None = None,
+    limit: Whole | None = None,
     cursor: str | None = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:

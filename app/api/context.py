@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
+from pydantic import BeforeValidator
 from starlette.datastructures import State as RequestState
 
 from app.errors import Problem
@@ -13,6 +15,7 @@ from app.policy.callers import Caller
 from app.services.auditing import Auditing
 from app.services.credentials import Authenticator, unauthenticated
 from app.services.dataset_records import DatasetReader
+from app.services.explain import ViewExplainer
 from app.services.follow import ViewFollower
 from app.services.mapped import MappedViews
 from app.services.naming import StateNames
@@ -30,6 +33,7 @@ class Errands:
     reader: ViewReader
     follower: ViewFollower
     records: DatasetReader
+    explainer: ViewExplainer
 
 
 def errands_of(registry: Registry) -> Errands:
@@ -44,6 +48,7 @@ def errands_of(registry: Registry) -> Errands:
         ViewReader(registry, views, names, auditing),
         ViewFollower(registry, views, names, auditing),
         DatasetReader(registry, views, auditing),
+        ViewExplainer(registry, views, names, auditing),
     )
 
 
@@ -85,11 +90,19 @@ def only_declared_parameters(request: Request) -> None:
             "unknown_parameter",
             f"不认识的参数: {', '.join(unknown)} (unknown; known are {', '.join(sorted(known)) or 'none'})",
         )
-    for name in known.keys() & set(request.query_params.keys()):
+    for name in sorted(set(request.query_params.keys())):
         if name != "filter" and len(request.query_params.getlist(name)) > 1:
             raise Problem("bad_request", f"参数 {name} 只能给一次 (given more than once)")
 
 
+def _digits(value: object) -> object:
+    # A query parameter is text; what else Python reads as a number (1.0, +5, 1_000) is not of the form.
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,9}", value):
+        raise ValueError("应为整数 (a whole number is expected)")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_digits)]
 Services = Annotated[Errands, Depends(errands)]
 Known = Annotated[Caller, Depends(caller)]
 RequestId = Annotated[str, Depends(request_id)]

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from app.api.context import Errands, Known, RequestId, Services, Strict
+from app.api.context import Errands, Known, RequestId, Services, Strict, Whole
 from app.api.problems import PROBLEM, answers
 from app.errors import Problem
 from app.policy.callers import Caller
@@ -24,8 +24,9 @@ from app.wire.models import SubmissionIn, SubmissionOut
 
 router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["submissions"])
 
-_PARTS = {"file", "dataset", "period", "region", "mode"}
+_PARTS = {"file", "dataset", "period", "region", "mode", "view"}
 _LONGEST_KEY = 255
+_LONGEST_INT = 4_000
 _SUBMISSION = {"application/json": {"schema": {"$ref": "#/components/schemas/SubmissionOut"}}}
 
 
@@ -56,6 +57,7 @@ _SUBMISSION = {"application/json": {"schema": {"$ref": "#/components/schemas/Sub
                             "period": {"type": "string"},
                             "region": {"type": "string"},
                             "mode": {"type": "string", "enum": ["apply", "check"]},
+                            "view": {"type": "string", "description": "laid out as this view: read back through it"},
                         },
                     }
                 },
@@ -91,6 +93,8 @@ def _submit(services: Errands, caller: Caller, asked: SubmissionRequest, identit
         "period": asked.period, "region": asked.region, "mode": asked.mode, "filename": asked.filename,
         "rows": len(asked.rows) if asked.rows is not None else None,
     }  # fmt: skip
+    if asked.view is not None:
+        question["view"] = asked.view
     with services.auditing.acting(caller, "submit", asked.dataset or "", question, identity) as told:
         outcome = submit(services.registry, caller, asked)
         told["status"] = str(outcome.body.get("submission_status") or outcome.body.get("status"))
@@ -109,7 +113,7 @@ async def _multipart(request: Request) -> dict[str, Any]:
         if not isinstance(file, UploadFile):
             raise Problem("bad_request", "须上传一个文件，表单项名为 file (a part named file is needed)")
         texts: dict[str, str | None] = {}
-        for name in ("dataset", "period", "region", "mode"):
+        for name in ("dataset", "period", "region", "mode", "view"):
             value = form.get(name)
             if isinstance(value, UploadFile):
                 raise Problem("bad_request", f"表单项 {name} 应为文字 (a text is needed)")
@@ -120,6 +124,7 @@ async def _multipart(request: Request) -> dict[str, Any]:
             "period": texts["period"],
             "region": texts["region"],
             "mode": _mode(texts["mode"]),
+            "view": texts["view"],
             "filename": (file.filename or "")[:255],
             "data": data,
         }
@@ -128,7 +133,7 @@ async def _multipart(request: Request) -> dict[str, Any]:
 def _json(body: bytes) -> dict[str, Any]:
     try:
         # Numbers as they were written: a float would lose digits of 0.1.
-        document = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        document = json.loads(body, parse_float=Decimal, parse_int=_whole, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Problem("bad_request", "请求体不是合法的 JSON (the body is not valid JSON)") from error
     if not isinstance(document, Mapping):
@@ -139,15 +144,21 @@ def _json(body: bytes) -> dict[str, Any]:
         places = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise Problem("bad_request", f"请求不合要求 (not of the right form): {places}") from error
     rows = document.get("rows")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list):
         raise Problem("bad_request", "rows 应为对象的数组 (rows is a list of objects)")
     return {
         "dataset": checked.dataset,
         "period": checked.period,
         "region": checked.region,
         "mode": checked.mode,
+        "view": checked.view,
         "rows": rows,
     }
+
+
+def _whole(digits: str) -> int | Decimal:
+    # Python reads no more digits than this as an int; a number that long is still valid JSON.
+    return int(digits) if len(digits) < _LONGEST_INT else Decimal(digits)
 
 
 def _no_constant(name: str) -> float:
@@ -166,7 +177,7 @@ def listed(
     caller: Known,
     dataset: str | None = None,
     status: str | None = None,
-    limit: int | None = None,
+    limit: Whole | None = None,
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Submissions the caller may see, newest first."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
-from app.api.context import Known, RequestId, Services, Strict
+from app.api.accepting import chosen_format
+from app.api.context import Known, RequestId, Services, Strict, Whole
 from app.api.problems import answers
 from app.api.responses import respond
 from app.errors import Problem
@@ -72,16 +73,20 @@ def records(  # noqa: PLR0913, PLR0917 - one for each parameter of the contract
     fields: Annotated[str | None, Query(description="target names")] = None,
     filter: Annotated[list[str] | None, Query(description="name:op:value, repeatable")] = None,
     sort: Annotated[str | None, Query(description="-name,name")] = None,
-    limit: int | None = None,
+    limit: Whole | None = None,
     cursor: str | None = None,
     count: Annotated[str | None, Query(description="exact")] = None,
     as_of: Annotated[str | None, Query(description="an instant with offset, or a snapshot id")] = None,
     format: Annotated[str | None, Query(description=", ".join(FORMATS))] = None,
+    provenance: Annotated[str | None, Query(description="1: submission ids beside each record")] = None,
+    counts: Annotated[str | None, Query(description="1: how much stands behind each aggregate")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Records of a view, in the department's own names and units, and only what its agreements cover."""
     if count not in {None, "exact"}:
         raise Problem("bad_request", "count 只能为 exact (count is exact or left out)")
+    if {provenance, counts} - {None, "1"}:
+        raise Problem("bad_request", "provenance 和 counts 只能为 1 (provenance and counts are 1 or left out)")
     question = Question(
         period=period,
         region=region,
@@ -92,7 +97,9 @@ def records(  # noqa: PLR0913, PLR0917 - one for each parameter of the contract
         cursor=cursor,
         count=count is not None,
         as_of=as_of,
-        format=_format(format, request.headers.get("accept")),
+        format=chosen_format(format, request.headers.get("accept")),
+        provenance=provenance is not None,
+        counts=counts is not None,
     )
     return respond(services.reader.read(caller, view, question, if_none_match, identity))
 
@@ -111,37 +118,10 @@ def changes(
     caller: Known,
     identity: RequestId,
     since: str | None = None,
-    limit: int | None = None,
+    limit: Whole | None = None,
 ) -> Response:
     """What changed since a cursor, with removals; without one, everything."""
     return respond(services.follower.changes(caller, view, since, limit, identity))
-
-
-def _format(name: str | None, accept: str | None) -> str:
-    """The format by parameter, else by ``Accept``; 406 when nothing accepted is served."""
-    if name is not None:
-        if name not in FORMATS:
-            raise Problem("bad_request", f"format 应为 {', '.join(FORMATS)} 之一 (not a format)")
-        return name
-    if not accept:
-        return "json"
-    offered = {form.media_type.partition(";")[0]: key for key, form in FORMATS.items()}
-    ranked: list[tuple[float, int, str]] = []
-    for position, item in enumerate(accept.split(",")):
-        media, *parameters = (part.strip().lower() for part in item.split(";"))
-        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        try:
-            weight = float(quality)
-        except ValueError:
-            weight = 0.0
-        chosen = offered.get(media) or ("json" if media in {"*/*", "application/*", "text/*"} else None)
-        if chosen and media == "text/*":
-            chosen = "csv"
-        if chosen and weight > 0:
-            ranked.append((-weight, position, chosen))
-    if not ranked:
-        raise Problem("not_acceptable", f"可提供的格式: {', '.join(offered)} (none of the accepted formats)")
-    return min(ranked)[2]
 
 
 def _names(plan: Any) -> frozenset[str]:

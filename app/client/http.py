@@ -218,6 +218,24 @@ class Township:
         answer: Json = self._get(f"/v1/views/{code}/schema")
         return answer
 
+    def explain(
+        self,
+        view: str,
+        *,
+        region: str,
+        field: str,
+        period: str | None = None,
+        as_of: str | None = None,
+        key: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Why a value is what it is: its rule, the reported cells behind it, each step, and the rounding.
+
+        ``key`` has the key elements of a list's row.
+        """
+        question = {"region": region, "field": field, "period": period, "as_of": as_of, **(key or {})}
+        answer: Json = self._get(f"/v1/views/{view}/explain", **question)
+        return answer
+
     def pages(self, view: str, *, limit: int = LARGEST_PAGE, **question: Any) -> Iterator[Json]:
         """The pages of a view's records as they come. ``question``: see ``asked``."""
         for response in self._pages(view, limit, question):

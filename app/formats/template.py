@@ -41,6 +41,7 @@ _MARKS = {"too_small": "…", "not_collected": "未统计", "unknown": "不详",
 _HINT = (
     "提示：浅灰色的列已锁定。没有数据请留空或填“-”；数值过小填“…”，未统计填“未统计”，不详填“不详”，不适用填“不适用”。"
 )
+_FIRST_CERTAIN_DAY = date(1900, 3, 1)  # spreadsheets count days from 1900 and have a 29 February in it
 _MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that the same content is the same bytes
 
 
@@ -191,6 +192,8 @@ class _Page:
                 sheet.write_string(row, column, f"{number:f}", style)  # as a number it would lose its last digits
             else:
                 sheet.write_number(row, column, float(number), style)
+        elif isinstance(value, date) and value < _FIRST_CERTAIN_DAY:
+            sheet.write_string(row, column, value.isoformat(), style)
         elif isinstance(value, date):
             sheet.write_datetime(row, column, datetime(value.year, value.month, value.day), style)  # noqa: DTZ001 - a day
         else:

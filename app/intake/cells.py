@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -47,6 +47,12 @@ class CellReader:
         self._codes = catalogue.codelists.get(element.codes) if element.codes is not None else None
         self._pattern = re.compile(element.pattern) if element.pattern is not None else None
         self._quantities = Quantities(element, catalogue.units)
+        self._reading: Mapping[str, Callable[[Cell], str | bool | CellFault | MissingMark | None]] = {
+            "text": self._text,
+            "code": self._code,
+            "date": self._date,
+            "boolean": self._boolean,
+        }
 
     def read(self, cell: Cell, name: str | None = None, *, percent: bool = False) -> Reported | CellFault:
         """The value of one cell; ``name`` is the cell's, kept with the value, ``percent`` that it is shown with a %."""
@@ -68,18 +74,7 @@ class CellReader:
                 return Reported(missing=mark.reason, sheet=self._sheet, cell=name)
         if kind in ("integer", "decimal"):
             return self._number(cell, name, percent=percent)
-        read = {"text": self._text, "code": self._code, "date": self._date, "boolean": self._boolean}[kind](cell)
-        if isinstance(read, CellFault):
-            return read
-        if isinstance(read, bool):
-            return Reported(flag=read, sheet=self._sheet, cell=name)
-        if read is None:
-            return Reported(sheet=self._sheet, cell=name)
-        if isinstance(read, MissingMark):
-            return Reported(missing=read.reason, sheet=self._sheet, cell=name)
-        if self._pattern is not None and self._pattern.fullmatch(read) is None:
-            return self._off_pattern(read)
-        return Reported(text=read, sheet=self._sheet, cell=name)
+        return self._as_reported(self._reading[kind](cell), name)
 
     def number(self, number: Decimal, unit: str | None, name: str | None = None) -> Reported | CellFault:
         """A number in ``unit`` (None: the column's), checked for size, unit, wholeness and range."""
@@ -151,6 +146,17 @@ class CellReader:
         return self._quantities.not_a_number(text)
 
     # -- other types -----------------------------------------------------------------------------------------------
+    def _as_reported(self, read: str | bool | CellFault | MissingMark | None, name: str | None) -> Reported | CellFault:
+        if isinstance(read, CellFault):
+            return read
+        if isinstance(read, bool):
+            return Reported(flag=read, sheet=self._sheet, cell=name)
+        if read is None or isinstance(read, MissingMark):
+            return Reported(missing=read.reason if read is not None else None, sheet=self._sheet, cell=name)
+        if self._pattern is not None and self._pattern.fullmatch(read) is None:
+            return self._off_pattern(read)
+        return Reported(text=read, sheet=self._sheet, cell=name)
+
     def _text(self, cell: Cell) -> str | CellFault | None:
         if isinstance(cell, str):
             return cell.strip() or None

@@ -15,7 +15,7 @@ from app.intake.period_words import read_period
 from app.intake.records import Context
 from app.intake.remarks import Remarks
 from app.intake.roles import Role, caption_unit, level_of_heading, roles_of, speaks_of_another_figure
-from app.intake.spelling import folded, undecorated
+from app.intake.spelling import brackets_off, folded, undecorated
 
 _HINT = re.compile(
     r"(?:必填|选填|可选|保留.*位小数|.*小数|下拉.*|单选|多选|年末|期末|年底|当年|本年|本期|当期|当月|时点|时期|数量|个数|是/否|是否|y/n|有/无|1/0|√|打√|打勾|"
@@ -51,15 +51,18 @@ class Column:
         return self.heading.column
 
 
-def caption_units(above: Sequence[str]) -> tuple[str, ...]:
-    """The units that captions over a table give: «单位：万元、人» gives both."""
+def caption_units(above: Sequence[str], names: ElementNames) -> tuple[str, ...]:
+    """The units that captions over a table give: «单位：万元、人» gives both, «财政收支情况（万元）» its own."""
     found: list[str] = []
     for text in above:
         unit = caption_unit(text)
         if unit is not None:
-            found += [part for part in re.split(r"[、,，;；/和 ]+", unit) if part] if unit else []
-            if "/" in unit:
-                found.append(unit)
+            whole = [unit] if names.is_unit(unit) else re.split(r"[、,;/和]+", unit)
+            found += [known for part in whole if (known := names.unit(part)) is not None]
+        else:
+            rest = brackets_off(folded(text))
+            known = names.unit(rest[1]) if rest is not None else None
+            found += [known] if known is not None else []
     return tuple(found)
 
 
@@ -68,7 +71,7 @@ def resolve_columns(block: HeadingBlock, names: ElementNames, context: Context, 
 
     A column whose heading is at fault is left without element, so that its cells are not read.
     """
-    captions = caption_units(block.above)
+    captions = caption_units(block.above, names)
     columns = [
         _column(index, heading, names, context, captions, remarks) for index, heading in enumerate(block.headings)
     ]
@@ -87,7 +90,8 @@ def _column(
     if own_role is not None:
         return Column(index, heading, role=own_role, level=level_of_heading(path[-1]))
     roles = roles_of(path[-1], context.dataset.frequency)
-    if any(speaks_of_another_figure(part) for part in path) and not names.exact(undecorated(path[-1])):
+    # By its name with a unit behind it too: 增长率（%） is an element's own heading.
+    if any(speaks_of_another_figure(part) for part in path) and not names.named(path[-1])[0]:
         return Column(index, heading)
     if any(speaks_of_another_figure(part) for part in path[:-1]):
         return Column(index, heading)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.catalogue.model import Catalogue, Dataset, Element
 from app.intake.roles import TOTAL_HEADINGS
 from app.intake.spelling import brackets_off, undecorated
+
+_UNIT_MARKS = re.compile(r"[/,、:]|单位:?")
 
 
 class Resolved(NamedTuple):
@@ -54,7 +57,7 @@ class ElementNames:
         if self._units.get(text) is not None:
             return text
         found = self._folded_units.get(text.casefold())
-        return found if found else None
+        return found or None
 
     def is_unit(self, text: str) -> bool:
         """Whether the catalogue knows ``text`` as a unit of measure."""
@@ -72,11 +75,19 @@ class ElementNames:
             found = self.exact(text)
             if found:
                 return found, tuple(notes)
-            rest = brackets_off(text)
+            rest = brackets_off(text) or self._unit_behind(text)
             if rest is None:
                 return frozenset(), ()
             text = undecorated(rest[0])
             notes.append(rest[1])
+
+    def _unit_behind(self, text: str) -> tuple[str, str] | None:
+        """A heading whose unit stands behind a mark instead of in brackets: 耕地面积/亩, 耕地面积，亩."""
+        for mark in _UNIT_MARKS.finditer(text):
+            head, unit = text[: mark.start()], text[mark.end() :]
+            if head and self.is_unit(unit) and self.exact(undecorated(head)):
+                return head, unit
+        return None
 
     def resolve(self, path: Sequence[str]) -> Resolved | None:
         """The element that a path of headings means (top first); None if no element has such a name.

@@ -76,6 +76,18 @@ FINDING_CODES: Mapping[str, FindingCode] = {
     "unknown_code": _error("不在代码表中", "Not in the code list"),
     "pattern": _error("不符合规定格式", "Not of the required form"),
     "unknown_element": _error("数据集没有这个数据项", "The dataset has no such element"),
+    # a file in the layout of a view
+    "not_reversible": _warning("该列不能读回，已跳过", "A column of the view does not read back and was passed over"),
+    "constant_differs": _warning("与视图的常量不同，已跳过", "A cell differs from the view's constant"),
+    "ambiguous_value": _warning(
+        "可能表示缺失的值，未改变已有数据", "A value that may stand for missing changed nothing"
+    ),
+    "blank_kept": _warning("空白格未改变已有数据", "Blank cells of a view's layout changed nothing"),
+    "columns_disagree": _error("同一数据项的两列不一致", "Two columns of one element differ"),
+    "several_datasets": _error(
+        "文件中的字段属于多个数据集，须指明一个", "The fields rest on several datasets: name one"
+    ),
+    "view_without_key": _error("视图没有数据集的关键项", "The view lacks a key element of the dataset"),
     # the record as it would be held
     "required": _error("必填项缺失", "A required figure is missing"),
     "check_failed": _error("未通过检查规则", "A check of the dataset failed"),

@@ -210,7 +210,7 @@ def _lines(
 ) -> list[_Line]:
     """Every indicator row that names an element; the others are passed over where they have no figure, else at fault."""
     context = placing.context
-    captions = caption_units(form.above)
+    captions = caption_units(form.above, names)
     lines: list[_Line] = []
     parent: str | None = None
     seen: dict[str, int] = {}

@@ -213,5 +213,7 @@ def _text(given: Any) -> str | None:
     """A JSON value as a finding quotes it, cut where it is long."""
     if given is None:
         return None
+    if isinstance(given, Mapping):
+        given = " ".join(str(part) for part in given.values())  # such as 1.5 万人
     text = given if isinstance(given, str) else ("true" if given is True else "false" if given is False else str(given))
     return text if len(text) <= 200 else text[:200] + "…"

@@ -13,7 +13,7 @@ from app.catalogue.model import LEVELS, Level
 from app.catalogue.regions import RegionState
 from app.intake.grid import Cell, exact, plain
 from app.intake.records import Context
-from app.intake.spelling import folded
+from app.intake.spelling import folded, undecorated
 
 Which = Literal["code", "name"]
 
@@ -65,7 +65,7 @@ def region_text(cell: Cell) -> str:
 
 def region_key(name: str) -> str:
     """A region's name in one spelling: 长安街道办事处, 长安办事处 and 长安街道 are one; so are 某村村委会 and 某村."""
-    key = folded(name)
+    key = undecorated(name)
     for ending, instead in _SEATS:
         if key.endswith(ending) and len(key) > len(ending) + 1:
             key = key.removesuffix(ending) + instead

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from app.catalogue.periods import Period
 from app.errors import Finding
+from app.intake.column_contents import by_contents
 from app.intake.columns import Column, resolve_columns
 from app.intake.element_names import ElementNames
 from app.intake.forms import Form, find_form, read_form
@@ -19,8 +20,8 @@ from app.intake.records import Context, InputRow, Reading
 from app.intake.region_lookup import RegionLookup
 from app.intake.remarks import Remarks
 from app.intake.roles import roles_of
-from app.intake.spelling import undecorated
 from app.intake.rows import TableReader, TableRows
+from app.intake.spelling import undecorated
 
 _PASSED_OVER: dict[str, tuple[str, str]] = {
     "total": ("合计行", "totals"),
@@ -110,6 +111,14 @@ def read_workbook_rows(workbook: Workbook, context: Context) -> Reading:
     return Reading(rows, [*general.findings, *findings], passed_over, refused)
 
 
+def elements_named(workbook: Workbook, context: Context) -> frozenset[str]:
+    """The elements that the headings of a workbook's tables name, whatever stands below them."""
+    names = ElementNames(context.dataset, context.catalogue)
+    placing = Placing(context, RegionLookup(context))
+    sheets = [_recognised(grid, names, placing) for grid in workbook.grids]
+    return frozenset(column.element.code for sheet in sheets for column in sheet.columns if column.element is not None)
+
+
 def _as_stamped(workbook: Workbook, context: Context, remarks: Remarks) -> Context:
     """The context with the period that the template was made for, where the request gives none."""
     stamp = workbook.stamp
@@ -154,6 +163,7 @@ def _recognised(grid: Grid, names: ElementNames, placing: Placing) -> _Sheet:
         sheet.block = find_headings(grid, spans, weigh, names.is_unit)
         if sheet.block is not None:
             columns = resolve_columns(sheet.block, names, context, sheet.remarks)
+            columns = by_contents(columns, sheet.block, grid, names, placing)
             if any(column.element is not None or column.role == "faulty" for column in columns):
                 sheet.columns = columns
     if sheet.region_id is None and (

@@ -13,7 +13,7 @@ from app.catalogue.model import Catalogue, Code, CodeList, Dataset, Element, Ele
 from app.intake.records import Context
 from app.intake.roles import Role
 from app.intake.spelling import undecorated
-from app.mapping.reverse import Part, Reason, ReversedField, Reversal
+from app.mapping.reverse import Part, Reason, Reversal, ReversedField
 
 _ROLES: Mapping[Part, Role] = {"region.code": "code", "region.name": "name", "period": "period"}
 _RESERVED = frozenset({"region", "period"})

@@ -7,6 +7,7 @@ as reported, with the view's unit, so that nothing is lost on the way back. Regi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +25,7 @@ Part = Literal["element", "region.code", "region.name", "period", "constant", "n
 Reason = tuple[str, str]
 
 _ONE = Fraction(1)
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _EXPRESSION: Reason = ("由表达式算出，不能倒推各个数据项", "it is computed by an expression")
 _AGGREGATED: Reason = ("由多条记录汇总而来，不能拆回各条记录", "it is an aggregate of several records")
 _COARSER: Reason = (
@@ -109,9 +111,13 @@ def _reversed(plan: Plan, field: CompiledField, catalogue: Catalogue) -> Reverse
         return _field(field, "none", reason=_CODED_PLACE)
     if isinstance(source, FromPeriod):
         return _field(field, "none", reason=_NO_PERIODS) if plan.frequency == "once" else _field(field, "period")
-    if isinstance(source, FromRegion) and source.attribute == "code":
+    return _attribute(field, source)
+
+
+def _attribute(field: CompiledField, source: FromRegion) -> ReversedField:
+    if source.attribute == "code":
         return _field(field, "region.code")
-    if isinstance(source, FromRegion) and source.attribute == "name":
+    if source.attribute == "name":
         return _field(field, "region.name")
     return _field(field, "none", reason=_OF_THE_REGION)
 
@@ -136,7 +142,11 @@ def _element(plan: Plan, field: CompiledField, source: FromElements, catalogue: 
         twice = _shared_targets(field.codes)
         if twice:
             return _field(field, "none", reason=twice)
-        inverse = {target: code for code, target in field.codes.items()}
+        # A whole number never is a code that is not written as one.
+        possible = {
+            code: target for code, target in field.codes.items() if not element.numeric or _WHOLE.fullmatch(code)
+        }
+        inverse = {target: code for code, target in possible.items()}
     elif element.numeric:
         unit = field.output.unit if element.unit is not None else None
         if not _converts_back(unit, element.unit, factor, catalogue):

@@ -51,8 +51,8 @@ class Counts:
 class Input:
     """One element as it was read at a ``period`` of the grain: its ``value``, made of ``cells``.
 
-    ``counts`` only where records were aggregated; of a record of the row itself the cell is there also where its value
-    is missing.
+    Cells come in order of region id, period and key. ``counts`` only where records were aggregated; of a record of the
+    row itself the cell is there also where its value is missing.
     """
 
     reading: Reading
@@ -161,10 +161,9 @@ class _Walk:
             behind = Behind(self.readings)
             found = behind.records(reading, points, missing=True)
             scale = self.readings.records(behind.dataset(reading)).scale.get(dataset_code(reading))
-            cells = tuple(
-                Cell(region, own, tuple(key), _exact(held, scale)) for _, region, own, key, held in found.rows()
-            )
-            known = Input(reading, period, value, cells, _counts(behind, reading, points))
+            cells = [Cell(region, own, tuple(key), _exact(held, scale)) for _, region, own, key, held in found.rows()]
+            cells.sort(key=lambda cell: (cell.region, cell.period, cell.key))
+            known = Input(reading, period, value, tuple(cells), _counts(behind, reading, points))
             self.inputs[reading, period] = known
         return known.value
 

@@ -101,6 +101,15 @@ def permit_submission(caller: Caller, dataset: Dataset) -> Permit:
     raise Problem("forbidden", f"{dataset.title}（{dataset.code}）只能由其数据来源填报 (only its source reports to it)")
 
 
+def reports_to(caller: Caller, dataset: Dataset) -> bool:
+    """Whether the caller may report to a dataset at all: the question of ``permit_submission``, without a refusal."""
+    try:
+        permit_submission(caller, dataset)
+    except Problem:
+        return False
+    return True
+
+
 def permit_confirmation(caller: Caller, dataset: Dataset, submitted_by: str) -> Permit:
     """The right to confirm another's submission: someone else of the same source, with another credential."""
     if caller.credential_id == submitted_by:
@@ -117,3 +126,15 @@ def permit_administration(caller: Caller) -> Permit:
     if not caller.administers:
         raise Problem("forbidden", "须由管理员进行 (only an administrator may do this)")
     return Permit(caller, "administer", None, None, _SEAL)
+
+
+def permit_form_request(caller: Caller, department: str) -> Permit:
+    """The right to hand a form to the registry: a department for itself, an administrator for any."""
+    if not sees_form_request(caller, department):
+        raise Problem("forbidden", "表单由部门自己或管理员提交核对 (a department hands in its own forms)")
+    return Permit(caller, "request_form", None, None, _SEAL)
+
+
+def sees_form_request(caller: Caller, department: str) -> bool:
+    """Whether the caller may see a form of this department: the department itself, and administrators."""
+    return caller.administers or (caller.kind == "department" and caller.department == department)

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from app.catalogue.periods import PER_YEAR
+from app.errors import Problem
 from app.mapping.behind import Behind
 from app.mapping.masks import Masks
 from app.mapping.members import Hierarchy
@@ -16,6 +17,7 @@ from app.mapping.plan import FromElements, OutputField
 from app.mapping.points import Points
 from app.mapping.readings import Readings
 from app.mapping.tree import Node
+from app.services.questions import Question
 from app.services.registry import Registry, State
 from app.services.snapshot_sources import SnapshotSources
 from app.services.visible_views import VisibleView
@@ -25,21 +27,29 @@ from app.store.records import key_text
 
 PROVENANCE = "_provenance"
 COUNTS = "_counts"
+MOST_ROWS = 50_000
 Note = dict[str, Any]
 Places = dict[RecordPlace, list[tuple[int, str, str]]]
 """Place of a record → (row of the answer, field, element) that rests on it."""
 
 
-def annotations(
+def check_annotated(question: Question, fields: Sequence[OutputField]) -> None:
+    """Refuses notes where the format has no place for them, or a field has their name."""
+    if question.format not in {"json", "ndjson"}:
+        raise Problem("bad_request", "provenance 和 counts 只用于 json 和 ndjson (only in json and ndjson)")
+    taken = {field.name for field in fields} & {PROVENANCE, COUNTS}
+    if taken:
+        raise Problem("bad_request", f"视图有同名的字段: {', '.join(sorted(taken))} (a field has the same name)")
+
+
+def notes_of(
     registry: Registry,
     state: State,
     view: VisibleView,
     today: date,
+    question: Question,
     fields: Sequence[OutputField],
     frame: pl.DataFrame,
-    *,
-    provenance: bool,
-    counts: bool,
 ) -> list[Note]:
     """For each row of a mapped ``frame`` what is added to its record: ``_provenance`` and ``_counts`` by field name.
 
@@ -47,6 +57,10 @@ def annotations(
     that aggregates, ``values``, ``regions`` and ``periods`` as [have, of]. Where anything that a field reaches for is
     not covered there are no ids and the counts are null, whatever is held.
     """
+    if frame.height > MOST_ROWS:
+        raise Problem(
+            "bad_request", f"有注记的记录一次最多 {MOST_ROWS} 条，请给出 limit (too many at once; give a limit)"
+        )
     names = {field.name for field in fields}
     plan = view.plan.restricted([each.name for each in view.plan.fields if each.name in names and each.elements])
     sources = SnapshotSources(registry, state, view.scope, today)
@@ -58,11 +72,11 @@ def annotations(
     trees = {each.name: each.source.tree for each in plan.fields if isinstance(each.source, FromElements)}
     covered = {name: masks.of(tree, points) for name, tree in trees.items()}
     notes: list[Note] = [{} for _ in range(len(points))]
-    if provenance:
+    if question.provenance:
         found = _provenance(registry, state, behind, trees, covered, points)
         for note, origin in zip(notes, found, strict=True):
             note[PROVENANCE] = origin
-    if counts:
+    if question.counts:
         for note in notes:
             note[COUNTS] = {}
         for name, tree in trees.items():
@@ -109,5 +123,6 @@ def _counts(behind: Behind, tree: Node, covered: pl.Series | None, points: Point
         for row in counted.iter_rows(named=True)
     ]
     return [
-        row if may else None for row, may in zip(rows, covered if covered is not None else [True] * len(rows), strict=True)
+        row if may else None
+        for row, may in zip(rows, covered if covered is not None else [True] * len(rows), strict=True)
     ]

@@ -20,7 +20,7 @@ from app.policy import gate
 from app.policy.agreements import check_agreement, normal_agreement, parse_agreement
 from app.policy.callers import OPERATOR, Caller
 from app.policy.scopes import Permit
-from app.services.registry import Registry, State
+from app.services.registry import CATALOGUE_KINDS, Registry, State
 from app.store import current, definitions, records, regions
 from app.store.definitions import StoredDefinition
 
@@ -96,7 +96,7 @@ def save_definition(
 def export_folder(registry: Registry) -> dict[str, bytes]:
     """The present catalogue, regions, views and agreements as a schema folder."""
     state = registry.state()
-    items = [Definition(cast("Kind", item.kind), item.code, item.body) for item in state.stored.values()]
+    items = [Definition(cast("Kind", item.kind), item.code, item.body) for item in state.stored.values() if item.kind != "draft"]
     return write_folder(items, state.regions)
 
 
@@ -118,7 +118,7 @@ def plan_apply(
     given = [*folder.definitions, *folder.unsound]
     merged = _merged(stored.values(), given)
     unsound = {id(definition) for definition in folder.unsound}
-    sound = [d for d in merged if d.kind not in {"view", "agreement"} and id(d) not in unsound]
+    sound = [d for d in merged if d.kind in CATALOGUE_KINDS and id(d) not in unsound]
     catalogue, faults = build_catalogue(sound, folder.unsound)
     plan.faults += faults
     wanted: set[tuple[str, str]] = {(d.kind, d.code) for d in given}

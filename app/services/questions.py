@@ -34,6 +34,13 @@ class Question:
     count: bool = False
     as_of: str | None = None
     format: str = "json"
+    provenance: bool = False
+    counts: bool = False
+
+    @property
+    def annotated(self) -> bool:
+        """Whether something is to be said beside the fields of each record."""
+        return self.provenance or self.counts
 
     def digest(self) -> str:
         """What the rows and their order depend on; a cursor goes on only with the same question."""
@@ -46,6 +53,10 @@ class Question:
             "period": self.period, "region": self.region, "fields": self.fields, "filter": list(self.filters),
             "sort": self.sort, "limit": self.limit, "as_of": self.as_of, "format": self.format,
         }  # fmt: skip
+        if self.provenance:
+            asked["provenance"] = True
+        if self.counts:
+            asked["counts"] = True
         return {key: value for key, value in asked.items() if value not in (None, [])}
 
 

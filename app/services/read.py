@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import orjson
 import polars as pl
@@ -12,16 +13,19 @@ from app.errors import Problem
 from app.formats.paging import Position, page
 from app.formats.selection import SortKey, parse_fields, parse_filters, parse_sort, select
 from app.formats.writing import FORMATS, json_records
+from app.formats.writing_annotated import annotated_records
 from app.mapping.plan import OutputField
 from app.policy.callers import Caller
+from app.services.annotations import Note, check_annotated, notes_of
 from app.services.answers import Answer, entity_tag, matches
 from app.services.auditing import Auditing, Reading
 from app.services.coverage import region_expression
 from app.services.mapped import MappedViews, mapped_state, shown_bytes
 from app.services.naming import StateNames, is_name
+from app.services.past import view_at
 from app.services.questions import LARGEST_PAGE, PAGE, Question, period_expression, read_periods, read_regions
 from app.services.registry import Registry, State, resolve_instant
-from app.services.past import view_at
+from app.services.view_drafts import coming_end
 from app.services.visible_views import VisibleView, no_view, require_coverage, visible_view
 from app.store import epochs
 
@@ -38,11 +42,19 @@ class Opened:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The rows and fields a question asks for, in its order, before any page is cut."""
+    """The rows and fields a question asks for, in its order, before any page is cut.
+
+    ``notes``, where the question asks for them, gives what is said beside the records of some of the rows.
+    """
 
     frame: pl.DataFrame
     fields: Sequence[OutputField]
     sort: Sequence[SortKey]
+    notes: Callable[[pl.DataFrame], list[Note]] | None = None
+
+    def annotated(self, frame: pl.DataFrame) -> Iterator[bytes] | None:
+        """The records of ``frame`` with their notes, one object each; None where no notes were asked for."""
+        return annotated_records(self.fields, frame, self.notes(frame)) if self.notes else None
 
 
 class ViewReader:
@@ -61,7 +73,8 @@ class ViewReader:
         view = visible_view(state, caller, code, today)
         _check_limit(question)
         position = self._position(question)
-        view, state = self._at(caller, view, state, question, position)
+        asked = position.state if position is not None else question.as_of
+        view, state = self.view_as_of(caller, view, state, asked)
         outputs = [field.output for field in view.plan.fields]
         filters = parse_filters(question.filters, outputs)
         sort = parse_sort(question.sort, outputs)
@@ -76,7 +89,11 @@ class ViewReader:
         if codes is not None:
             frame = frame.filter(region_expression(codes, frame, view.spec.frequency, state.regions, today))
         rows, fields = select(replace(shown.mapped, frame=frame), filters, sort, fields)
-        chosen = Chosen(rows, fields, sort)
+        notes: Callable[[pl.DataFrame], list[Note]] | None = None
+        if question.annotated:
+            check_annotated(question, fields)
+            notes = partial(notes_of, self._registry, state, view, today, question, fields)
+        chosen = Chosen(rows, fields, sort, notes)
         reading = Reading(
             caller, "read", code, view.version, question.document(), view.agreements, state.epoch, request_id
         )
@@ -88,23 +105,23 @@ class ViewReader:
         etag = answer.headers["ETag"]
         if answer.stream is None and matches(if_none_match, etag):
             answer = Answer(304, answer.media_type, headers=answer.headers)
+        answer.headers = {**answer.headers, **coming_end(state, view)}
         # Durable before the first byte leaves: an answer that cannot be witnessed is not given.
         answer.finish = self._auditing.begin(reading)
         return answer
 
-    def _at(
-        self, caller: Caller, view: VisibleView, state: State, question: Question, position: Opened | None
+    def view_as_of(
+        self, caller: Caller, view: VisibleView, state: State, as_of: str | None
     ) -> tuple[VisibleView, State]:
-        """The view and state the question is about: now, an instant, a snapshot, or where its pages began."""
-        name = position.state if position is not None else question.as_of
-        if name is None:
+        """``as_of`` fixes data, catalogue and regions; a snapshot's name the view's version too. Access stays today's."""
+        if as_of is None:
             return view, state
         version = None
-        if is_name(name):
-            found = self._names.find(caller, view.stored.stored.code, name)
+        if is_name(as_of):
+            found = self._names.find(caller, view.stored.stored.code, as_of)
             epoch, version = found.epoch, found.view_version
         else:
-            instant = resolve_instant(name)
+            instant = resolve_instant(as_of)
             with self._registry.database.read() as cx:
                 epoch = epochs.at(cx, instant)
         past = view_at(self._registry, view.stored, view.scope, self._registry.state_at(epoch), version)
@@ -130,7 +147,9 @@ class ViewReader:
         head = orjson.dumps({"view": view.spec.code, "version": view.version, "snapshot": name})[:-1]
         tail: dict[str, object] = {"count": chosen.frame.height} if question.count else {}
         tail["next"] = self._next(name, question, cut.position)
-        body = b"".join((head, b',"records":', json_records(chosen.fields, cut.frame), b",", orjson.dumps(tail)[1:]))
+        annotated = chosen.annotated(cut.frame)
+        records = json_records(chosen.fields, cut.frame) if annotated is None else b"[" + b",".join(annotated) + b"]"
+        body = b"".join((head, b',"records":', records, b",", orjson.dumps(tail)[1:]))
         headers = {**PRIVATE, "ETag": entity_tag(body), "Township-Snapshot": name}
         return Answer(200, "application/json", body, headers=headers, rows=cut.frame.height)
 
@@ -153,7 +172,12 @@ class ViewReader:
             headers["Township-Next"] = following
         if question.count:
             headers["Township-Count"] = str(chosen.frame.height)
-        body = b"".join(form.write(chosen.fields, frame)) if frame.height <= _AT_ONCE else None
+        annotated = chosen.annotated(frame)
+        body = None
+        if annotated is not None:
+            body = b"".join(record + b"\n" for record in annotated)
+        elif frame.height <= _AT_ONCE:
+            body = b"".join(form.write(chosen.fields, frame))
         if body is not None:
             headers["ETag"] = entity_tag(body)
         else:

@@ -20,7 +20,7 @@ def recognise(registry: Registry, state: State, caller: Caller, data: bytes | No
     workbook = read_workbook(data, filename or "")
     scored: list[tuple[int, str]] = []
     for code, dataset in sorted(state.catalogue.datasets.items()):
-        if not _reports_to(caller, dataset):
+        if not gate.reports_to(caller, dataset):
             continue
         context = Context(dataset, state.catalogue, state.regions, registry.today(), root=caller.region_id)
         reading = read_workbook_rows(workbook, context)
@@ -35,11 +35,3 @@ def recognise(registry: Registry, state: State, caller: Caller, data: bytes | No
     message = f"无法从表头判断属于哪个数据集，请给出 dataset；可能是: {candidates}"
     finding = Finding("error", "dataset_not_recognised", message, message_en="say which dataset it is")
     raise Problem("invalid_submission", f"{message} (say which dataset it is)", [finding])
-
-
-def _reports_to(caller: Caller, dataset: Dataset) -> bool:
-    try:
-        gate.permit_submission(caller, dataset)
-    except Problem:
-        return False
-    return True

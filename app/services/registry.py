@@ -34,6 +34,7 @@ from app.store.database import Database
 from app.store.definitions import StoredDefinition
 
 CHINA = ZoneInfo("Asia/Shanghai")
+CATALOGUE_KINDS = frozenset({"dataset", "codelist", "unit", "department"})
 _STATES_KEPT = 16
 
 
@@ -206,7 +207,7 @@ class Registry:
 
 
 def _catalogue_part(stored: Mapping[tuple[str, str], StoredDefinition]) -> dict[tuple[str, str], int]:
-    return {key: item.version for key, item in stored.items() if key[0] not in {"view", "agreement"}}
+    return {key: item.version for key, item in stored.items() if key[0] in CATALOGUE_KINDS}
 
 
 def read_catalogue(stored: Mapping[tuple[str, str], StoredDefinition]) -> Catalogue:
@@ -214,7 +215,7 @@ def read_catalogue(stored: Mapping[tuple[str, str], StoredDefinition]) -> Catalo
     items = [
         Definition(cast("Kind", item.kind), item.code, item.body, item.code)
         for (kind, _), item in stored.items()
-        if kind not in {"view", "agreement"}
+        if kind in CATALOGUE_KINDS
     ]
     catalogue, faults = build_catalogue(items)
     if faults:

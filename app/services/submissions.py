@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from app.catalogue.model import Dataset
 from app.catalogue.periods import Period
 from app.errors import Problem
 from app.intake import ChangeSet, Context, compare
+from app.intake.cells import CellReader
+from app.intake.key_text import key_text
+from app.intake.quantities import CellFault
 from app.policy import gate
 from app.policy.callers import Caller
 from app.policy.scopes import Permit
@@ -22,6 +25,7 @@ from app.store import records
 from app.store import submissions as kept
 from app.store.submissions import StoredSubmission, Viewpoint
 
+Status = Literal["applied", "pending", "checked", "rejected"]
 _PAGE = 100
 _LARGEST_PAGE = 1_000
 
@@ -42,9 +46,11 @@ def list_submissions(
 ) -> dict[str, Any]:
     """Submissions, newest first, without their findings; ``next`` goes on."""
     state = registry.state()
-    size = limit or _PAGE
-    if size > _LARGEST_PAGE or size < 1:
+    size = _PAGE if limit is None else limit
+    if not 1 <= size <= _LARGEST_PAGE:
         raise Problem("bad_request", f"limit 应为 1 至 {_LARGEST_PAGE} (limit is from 1 to {_LARGEST_PAGE})")
+    if status not in {None, *get_args(Status)}:
+        raise Problem("bad_request", f"status 应为 {', '.join(get_args(Status))} 之一 (not a status)")
     after = None
     if cursor is not None:
         opened = registry.sealer.open("submissions", cursor)
@@ -152,17 +158,37 @@ def withdraw(
     region_id = _region_of(state, permit, region, today if when.frequency == "once" else when.end, caller)
     if not may_write(state, permit, region_id, when, today):
         raise Problem("forbidden", f"无权撤回 {region} 的记录 (the region is not the caller's)")
-    wanted = set(dataset.key)
-    if set(key) != wanted:
-        raise Problem("bad_request", f"须给出主键 {', '.join(dataset.key) or '（无）'} (exactly the key elements)")
+    place = _key_of(state, dataset, key)
     with registry.database.write() as write:
         epoch = records.withdraw(
-            write, permit, dataset.code, region_id, when, tuple(key[name] for name in dataset.key), reason.strip()
+            write, permit, dataset.code, region_id, when, place, reason.strip()
         )
         if epoch is None:
             raise Problem("not_found", "没有这条记录 (there is no such record)")
         revision = sealed_revision(registry, write.connection, state, dataset, permit)
-    return {"dataset": code, "region": region, "period": period, "status": "withdrawn", "revision": revision, **key}
+    named = state.regions.state(region_id, today if when.frequency == "once" else when.end)
+    return {
+        "dataset": code,
+        "region": named.code if named is not None else region,
+        "period": str(when) or None,
+        "status": "withdrawn",
+        "revision": revision,
+        **dict(zip(dataset.key, place, strict=True)),
+    }
+
+
+def _key_of(state: State, dataset: Dataset, given: Mapping[str, str]) -> tuple[str, ...]:
+    """The key as it is kept, from texts as a sheet would have them: a code by its label, a number with a leading zero."""
+    if set(given) != set(dataset.key):
+        raise Problem("bad_request", f"须给出主键 {', '.join(dataset.key) or '（无）'} (exactly the key elements)")
+    key: list[str] = []
+    for name in dataset.key:
+        read = CellReader(dataset.by_code[name], state.catalogue).read(given[name])
+        text = None if isinstance(read, CellFault) else key_text(read)
+        if text is None:
+            raise Problem("bad_request", f"主键 {name} 的值 {given[name]!r} 不合要求 (not a value of the key element)")
+        key.append(text)
+    return tuple(key)
 
 
 def _period_of(dataset: Dataset, text: str | None) -> Period:

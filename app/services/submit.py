@@ -23,6 +23,7 @@ from app.services.pending import document_of_reading
 from app.services.recognise import recognise
 from app.services.registry import Registry, State
 from app.services.revisions import sealed_revision
+from app.services.view_submission import Plain, ThroughView, through_view
 from app.store import idempotency, records, submissions
 from app.store.database import Write
 from app.store.ids import new_id
@@ -33,7 +34,10 @@ Mode = Literal["apply", "check"]
 
 @dataclass(frozen=True, slots=True)
 class SubmissionRequest:
-    """What was handed in: a workbook (``data`` and ``filename``) or JSON ``rows``, and what is said about it."""
+    """What was handed in: a workbook (``data`` and ``filename``) or JSON ``rows``, and what is said about it.
+
+    ``view``: it is laid out as this view, and is read back through it.
+    """
 
     dataset: str | None
     period: str | None
@@ -43,11 +47,11 @@ class SubmissionRequest:
     data: bytes | None = None
     rows: Sequence[Any] | None = None
     idempotency_key: str | None = None
+    view: str | None = None
 
     def digest(self) -> str:
-        digest = hashlib.sha256(
-            orjson.dumps([self.dataset, self.period, self.region, self.mode, self.filename, self.rows], default=str)
-        )
+        said = [self.dataset, self.period, self.region, self.mode, self.filename, self.rows]
+        digest = hashlib.sha256(orjson.dumps([*said, self.view] if self.view is not None else said, default=str))
         digest.update(self.data or b"")
         return digest.hexdigest()
 
@@ -67,22 +71,32 @@ def submit(registry: Registry, caller: Caller, request: SubmissionRequest) -> Ou
     known = _replay(registry, caller, request)
     if known is not None:
         return known
-    dataset = _dataset(registry, state, caller, request)
+    lens = _through_view(registry, state, caller, request)
+    dataset = lens.dataset if lens is not None else _dataset(registry, state, caller, request)
     permit = gate.permit_submission(caller, dataset)
-    context = _context(registry, state, permit, dataset, request)
-    reading = _read(request, context)
-    _refuse_foreign_regions(reading)
     identity = new_id()
+    try:
+        context = _context(registry, state, permit, dataset, request)
+    except Problem as fault:
+        if fault.code != "invalid_submission":
+            raise
+        # What is said about the whole is wrong, so nothing below it can be judged; it was tried all the same.
+        nothing = ChangeSet([], [], [], list(fault.findings), 0, 0)
+        return _attempt(registry, state, permit, dataset, request, identity, nothing)
+    read = lens.read(context) if lens is not None else Plain(_read(request, context))
+    _refuse_foreign_regions(read.findings)
     if request.mode == "check":
         with registry.database.read() as cx:
-            held = records.held(cx, dataset.code, [row.record_key for row in reading.rows])
+            held = records.held(cx, dataset.code, read.keys)
+        reading = read.settled(held)
         changes = compare(reading, held, context)
     else:
         with registry.database.write() as write:
             again = _recorded(write, caller, request)
             if again is not None:
                 return again
-            held = records.held(write.connection, dataset.code, [row.record_key for row in reading.rows])
+            held = records.held(write.connection, dataset.code, read.keys)
+            reading = read.settled(held)
             changes = compare(reading, held, context)
             if changes.acceptable:
                 return _store(registry, state, write, permit, dataset, request, identity, reading, changes)
@@ -133,10 +147,7 @@ def _attempt(
         submissions.insert(write, permit, stored)
         revision = sealed_revision(registry, write.connection, state, dataset, permit)
         body = body_of(stored, revision)
-        if status == "checked":
-            outcome = Outcome(200, body)
-        else:
-            outcome = Outcome(422, _refusal(body, changes.findings).document())
+        outcome = Outcome(200, body) if status == "checked" else Outcome(422, _refusal(body, changes.findings).document())
         _record(write, permit.caller, request, outcome)
     if status == "rejected":
         raise _refusal(body, changes.findings)
@@ -258,8 +269,15 @@ def _read(request: SubmissionRequest, context: Context) -> Reading:
     return read_workbook_rows(workbook, context)
 
 
-def _refuse_foreign_regions(reading: Reading) -> None:
-    foreign = [finding for finding in reading.findings if finding.code == "forbidden_region"]
+def _through_view(registry: Registry, state: State, caller: Caller, request: SubmissionRequest) -> ThroughView | None:
+    if request.view is None:
+        return None
+    file = (request.data or b"", request.filename or "") if request.rows is None else None
+    return through_view(registry, state, caller, request.view, request.dataset, request.rows, file)
+
+
+def _refuse_foreign_regions(findings: Sequence[Finding]) -> None:
+    foreign = [finding for finding in findings if finding.code == "forbidden_region"]
     if foreign:
         raise Problem("forbidden", "有无权填报的行政区划 (some regions may not be written by the caller)", foreign)
 
@@ -296,7 +314,10 @@ def _submission(
 def _requested_region(state: State, request: SubmissionRequest, today: date) -> int | None:
     if request.region is None:
         return None
-    day = Period.parse(request.period).end if request.period else today
+    try:
+        day = Period.parse(request.period).end if request.period else today
+    except ValueError:
+        day = today
     return state.regions.holder(request.region, day)
 
 

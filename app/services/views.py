@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from app.catalogue.documents import Kind
 from app.errors import Fault, Problem
-from app.formats.writing import json_records
-from app.mapping.compile import check_view
 from app.mapping.diff import changes
 from app.mapping.plan import OutputField
-from app.mapping.run import run
 from app.mapping.spec import FieldSpec, parse_view
 from app.policy import gate
 from app.policy.callers import Caller
 from app.services.apply import save_definition
 from app.services.registry import Registry, StoredView
-from app.services.snapshot_sources import SnapshotSources
-from app.services.visible_views import department_scope
 from app.store import definitions
 from app.store.definitions import StoredDefinition
-
-_SAMPLE_ROWS = 20
 
 
 def etag_of(stored: StoredDefinition) -> str:
@@ -117,45 +108,6 @@ def differences(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
     after, _ = parse_view(new, "")
     before, _ = parse_view(old, "")
     return [str(change) for change in changes(before, after)] if before and after else []
-
-
-def preview(registry: Registry, caller: Caller, code: str, body: Any) -> dict[str, Any]:
-    """A mapping tried out: its fields, sample rows, what of it the department's agreements do not cover, what changes.
-
-    Nothing is saved. Faults of the mapping are a 422 that names them all.
-    """
-    permit = gate.permit_administration(caller)
-    state = registry.state()
-    stored = state.views.get(code)
-    if body is None:
-        if stored is None:
-            raise Problem("not_found", f"没有视图 {code} (there is no such view)")
-        body = stored.stored.body
-    document = {**{key: value for key, value in dict(body).items() if key != "version"}, "code": code}
-    plan, faults = check_view(document, f"view:{code}", state.catalogue)
-    if plan is None:
-        raise invalid(faults)
-    spec = plan.spec
-    today = registry.today()
-    sources = SnapshotSources(registry, state, gate.scope_of_preview(permit, state.catalogue), today)
-    mapped = run(plan, sources, sources.coverage, state.regions, today)
-    sample = mapped.frame.head(_SAMPLE_ROWS)
-    department = Caller("department", "preview", spec.department, department=spec.department)
-    scope = department_scope(state, department, today)
-    uncovered = [
-        {"field": field.name, "elements": sorted(path for path in field.elements if not scope.sees(path))}
-        for field in plan.fields
-        if any(not scope.sees(path) for path in field.elements)
-    ]
-    return {
-        "view": code,
-        "fields": [field_document(field) for field in mapped.fields],
-        "rows": mapped.frame.height,
-        "records": orjson.Fragment(json_records(mapped.fields, sample)),
-        "uncovered": uncovered,
-        "warnings": [{"place": w.place, "message": w.message} for w in plan.warnings],
-        "changes": differences(document, stored.stored.body) if stored else [],
-    }
 
 
 def field_document(field: OutputField) -> dict[str, Any]:

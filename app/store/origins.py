@@ -70,8 +70,8 @@ def values_at(
 def origins(cx: Connection, submissions: Collection[str]) -> dict[str, Origin]:
     """The submissions of these ids, by id."""
     rows = cx.execute(
-        select(
-            _S.id, _S.channel, _S.filename, _S.created_at, _S.confirmed_at, _S.by_department, _S.by_region_id
-        ).where(among(cx, _S.id, sorted(submissions)))
+        select(_S.id, _S.channel, _S.filename, _S.created_at, _S.confirmed_at, _S.by_department, _S.by_region_id).where(
+            among(cx, _S.id, sorted(submissions))
+        )
     )
     return {row[0]: Origin(*row) for row in rows}

@@ -195,6 +195,83 @@ idempotency = Table(
     Column("created_at", Instant, nullable=False),
 )
 
+# -- the form gate --------------------------------------------------------------------------------------------
+
+# Every form a department handed in before asking townships, with its verdicts and what was decided. Never deleted.
+form_request = Table(
+    "form_request",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("department", Text, nullable=False, index=True),
+    Column("form", Json, nullable=False),
+    Column("verdicts", Json, nullable=False),
+    Column("burden", Json, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("decision", Json, nullable=True),
+    Column("view", Text, nullable=True),
+    Column("created_at", Instant, nullable=False, index=True),
+    Column("created_by", Text, nullable=False),
+    Column("decided_at", Instant, nullable=True),
+    Column("decided_by", Text, nullable=True),
+)
+
+# What administrators said a heading means, or does not mean. Append-only: the newest judgement stands.
+form_memory = Table(
+    "form_memory",
+    metadata,
+    Column("id", BIG_ID, primary_key=True),
+    Column("signature", Text, nullable=False, index=True),
+    Column("subject", Text, nullable=False),
+    Column("heading", Text, nullable=False),
+    Column("relation", Text, nullable=False),
+    Column("rejected", Boolean, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("formula", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("form_request_id", ForeignKey("form_request.id"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+
+# What a form asks that is not held, on its way to the catalogue: reviewed before any township sees it.
+proposed_element = Table(
+    "proposed_element",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("form_request_id", ForeignKey("form_request.id"), nullable=False, index=True),
+    Column("dataset", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("body", Json, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("reviewed_at", Instant, nullable=True),
+    Column("reviewed_by", Text, nullable=True),
+    Column("reason", Text, nullable=True),
+)
+
+# A department's own workbook, kept once by its content; text, so that a backup is the same from either database.
+form_file = Table(
+    "form_file",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("data", Text, nullable=False),
+)
+
+# Which workbook the form of a view is filled into, and where; a version without a file says that there is none any more.
+form_template = Table(
+    "form_template",
+    metadata,
+    Column("view", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", ForeignKey("form_file.digest"), nullable=True),
+    Column("filename", Text, nullable=True),
+    Column("binding", Json, nullable=True),
+    Column("epoch", BIG_ID, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+
 # -- the journal ----------------------------------------------------------------------------------------------
 
 audit = Table(

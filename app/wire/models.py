@@ -66,12 +66,16 @@ class SubmissionOut(BaseModel):
 
 
 class SubmissionIn(Body):
-    """A submission as JSON. Rows are objects keyed by element code."""
+    """A submission as JSON. Rows are objects keyed by element code; with ``view``, by that view's field names.
 
-    dataset: str
+    ``dataset`` may be left out only with a ``view`` whose fields in the rows rest on one dataset.
+    """
+
+    dataset: str | None = None
     period: str | None = None
     region: str | None = None
     mode: Literal["apply", "check"] = "apply"
+    view: str | None = None
     rows: list[dict[str, Any]]
 
 
@@ -85,6 +89,134 @@ class ViewPageOut(BaseModel):
     snapshot: str
     records: list[dict[str, Any]]
     next: str | None
+
+
+class ExactOut(BaseModel):
+    """A number as it is: a fraction in lowest terms, and its decimal digits, ``complete`` if these are all."""
+
+    fraction: str
+    decimal: str
+    complete: bool
+
+
+class PlaceOut(BaseModel):
+    """A region by the code and name in force in the period."""
+
+    code: str | None
+    name: str | None
+
+
+class ReportedOut(BaseModel):
+    """What was reported, in the unit it was reported in: a number, text or flag, or the reason why it is missing."""
+
+    number: str | None
+    unit: str | None
+    text: str | None
+    flag: bool | None
+    missing: str | None
+
+
+class ExplainedCellOut(BaseModel):
+    """One base value. ``factor`` converts what was reported into the element's unit; null where it was in that."""
+
+    region: PlaceOut
+    period: str | None
+    key: dict[str, str]
+    value: ExactOut | str | bool | None
+    reported: ReportedOut
+    factor: str | None
+    submission: str | None
+    sheet: str | None
+    cell: str | None
+
+
+class BehindOut(BaseModel):
+    """How many there are and how many there could be; null where nothing says so."""
+
+    values: list[int | None]
+    regions: list[int | None]
+    periods: list[int | None]
+
+
+class ExplainedInputOut(BaseModel):
+    """One element at one period of the view's grain, and the cells it was made of (of ``cells_in_all``)."""
+
+    element: str
+    title: str
+    unit: str | None
+    period: str | None
+    value: ExactOut | str | bool | None
+    over_time: str | None
+    over_regions: str | None
+    counts: BehindOut | None
+    cells_in_all: int
+    cells: list[ExplainedCellOut]
+
+
+class ExplainedStepOut(BaseModel):
+    """One part of the expression and its exact value; ``factor`` where it converts."""
+
+    expression: str
+    period: str | None
+    value: ExactOut | str | bool | None
+    factor: str | None
+    unit: str | None
+
+
+class ReporterOut(BaseModel):
+    """Whom the submission's credential stood for."""
+
+    region: PlaceOut | None
+    department: str | None
+
+
+class ExplainedSubmissionOut(BaseModel):
+    """A submission that brought a cell."""
+
+    id: str
+    channel: str
+    filename: str | None
+    submitted_at: datetime
+    confirmed_at: datetime | None
+    by: ReporterOut
+
+
+class RoundingOut(BaseModel):
+    """The one rounding."""
+
+    before: ExactOut
+    decimals: int
+    mode: str
+    after: int | float | None
+
+
+class CodedOut(BaseModel):
+    """A code and what the field's ``codes`` make of it."""
+
+    before: str
+    after: str | None
+
+
+class ExplanationOut(BaseModel):
+    """Why a value is what it is. Where ``covered`` is false, ``detail`` says so and nothing else is told."""
+
+    view: str
+    version: int
+    snapshot: str
+    region: PlaceOut
+    period: str | None
+    key: dict[str, str]
+    field: dict[str, Any]
+    rule: dict[str, Any]
+    covered: bool
+    detail: str | None
+    value: int | float | str | bool | None
+    inputs: list[ExplainedInputOut]
+    steps: list[ExplainedStepOut]
+    rounding: RoundingOut | None
+    code: CodedOut | None
+    default_used: bool
+    submissions: list[ExplainedSubmissionOut]
 
 
 class RecordsPageOut(BaseModel):
@@ -115,6 +247,12 @@ class ChangesOut(BaseModel):
 
 class WithdrawalIn(Body):
     reason: str
+
+
+class RestoreIn(Body):
+    """Which earlier version to publish again."""
+
+    version: int
 
 
 class CredentialIn(Body):

@@ -113,7 +113,9 @@ def compound(*names: str) -> bytes:
     entries = b""
     for at, (name, kind) in enumerate([("Root Entry", 5), *((name, 2) for name in names)]):
         text = name.encode("utf-16-le")
-        entries += text.ljust(64, b"\0") + struct.pack("<HBB3I16s", len(text) + 2, kind, 1, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, b"")
+        entries += text.ljust(64, b"\0") + struct.pack(
+            "<HBB3I16s", len(text) + 2, kind, 1, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, b""
+        )
         entries += struct.pack("<I8s8sIII", 0, b"", b"", 0xFFFFFFFE, 0, 0)
         assert at < 4
     directory = entries.ljust(size, b"\0")
@@ -146,7 +148,10 @@ def test_a_zip_bomb_is_refused_whatever_size_it_claims() -> None:
 def test_an_xml_bomb_is_refused() -> None:
     bomb = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "xxxxxxxxxx"><!ENTITY c "&b;&b;&b;">]>' + SIMPLE
     assert "XML" in refusal(parts(bomb)).detail
-    assert refusal(parts(SIMPLE, extra={"xl/sharedStrings.xml": b'<!DOCTYPE x [<!ENTITY y "z">]><sst/>'})).code == "bad_request"
+    assert (
+        refusal(parts(SIMPLE, extra={"xl/sharedStrings.xml": b'<!DOCTYPE x [<!ENTITY y "z">]><sst/>'})).code
+        == "bad_request"
+    )
 
 
 def test_rows_and_columns_beyond_any_table_are_refused() -> None:
@@ -174,9 +179,9 @@ def test_a_wide_csv_is_refused_before_it_is_split() -> None:
 
 
 def test_an_unclosed_quote_that_swallows_rows_is_noticed() -> None:
-    problem = refusal("代码,名称,人口\n1,甲,2\n2,\"乙,3\n3,丙,4\n4,丁,5\n".encode(), "x.csv")
+    problem = refusal('代码,名称,人口\n1,甲,2\n2,"乙,3\n3,丙,4\n4,丁,5\n'.encode(), "x.csv")
     assert "第3行" in problem.detail
-    problem = refusal("代码,名称,人口\n1,甲,2\n2,\"乙,3\n3,丙,4\n4,\"丁\",5\n".encode(), "x.csv")
+    problem = refusal('代码,名称,人口\n1,甲,2\n2,"乙,3\n3,丙,4\n4,"丁",5\n'.encode(), "x.csv")
     assert "第3行" in problem.detail
 
 
@@ -227,20 +232,37 @@ def test_an_old_workbook_tells_its_hidden_rows_errors_and_percents() -> None:
     workbook = read_workbook(stream.getvalue(), "x")
     (grid,) = workbook.grids
     assert workbook.hidden_sheets == ("藏",)
-    assert (grid.percent, grid.hidden_rows) == ({(2, 1)}, {2})
+    assert grid.percent == {(2, 1)}
+    assert grid.hidden_rows == {2}
     assert grid.rows[2][1] == CellError("#DIV/0!")
 
 
 def test_percent_formats_are_those_that_multiply() -> None:
-    assert [is_percent_format(code) for code in ("0%", "0.00%;[Red]-0.00%", '0" %"', "0\\%", "0.0", "[$%]0")] == [True, True, False, False, False, False]
+    assert [is_percent_format(code) for code in ("0%", "0.00%;[Red]-0.00%", '0" %"', "0\\%", "0.0", "[$%]0")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
 
 
 ODD = (
     SIMPLE,
-    sheet('<row r="1" hidden="1"><c r="A1" s="1"><v>0.5</v></c><c r="B1" t="e"><v>#N/A</v></c></row>', '<mergeCells count="1"><mergeCell ref="A1:B2"/></mergeCells>'),
-    sheet('<row r="3"><c r="C3"><f>1+1</f></c><c r="D3"><f>1</f><v></v></c><c r="E3" t="str"><f>A1</f><v></v></c><c r="F3"><f t="shared" si="0"/><v>2</v></c></row>'),
-    sheet('<row r="1"><c r="A1" s="1" t="s"><v>0</v></c><c r="B1" s="1" t="n"><v>2</v></c><c r="C1" s="2"/><c r="D1" cm="1" s="1"><v>2</v></c></row>'),
-    sheet('<row r="1"><c r="A1" t="inlineStr"><is><t>x</t></is></c><c r="B1" t="e"><f>1/0</f><v>#DIV/0!</v></c></row><row r="2"/>'),
+    sheet(
+        '<row r="1" hidden="1"><c r="A1" s="1"><v>0.5</v></c><c r="B1" t="e"><v>#N/A</v></c></row>',
+        '<mergeCells count="1"><mergeCell ref="A1:B2"/></mergeCells>',
+    ),
+    sheet(
+        '<row r="3"><c r="C3"><f>1+1</f></c><c r="D3"><f>1</f><v></v></c><c r="E3" t="str"><f>A1</f><v></v></c><c r="F3"><f t="shared" si="0"/><v>2</v></c></row>'
+    ),
+    sheet(
+        '<row r="1"><c r="A1" s="1" t="s"><v>0</v></c><c r="B1" s="1" t="n"><v>2</v></c><c r="C1" s="2"/><c r="D1" cm="1" s="1"><v>2</v></c></row>'
+    ),
+    sheet(
+        '<row r="1"><c r="A1" t="inlineStr"><is><t>x</t></is></c><c r="B1" t="e"><f>1/0</f><v>#DIV/0!</v></c></row><row r="2"/>'
+    ),
 )
 
 
@@ -264,6 +286,17 @@ def test_the_samples_are_read_alike_in_both_ways() -> None:
             assert quick == read_structure(one, xml, found.percent_formats)
 
 
+OUTCOMES = ("read", "bad_request", "too_large", "unsupported_media_type")
+
+
+def outcome(data: bytes, filename: str) -> str:
+    try:
+        read_workbook(data, filename)
+    except Problem as problem:
+        return problem.code
+    return "read"
+
+
 def test_mangled_bytes_never_do_worse_than_a_refusal() -> None:
     chance = random.Random(7)
     for name in sorted(SAMPLES.iterdir()):
@@ -276,10 +309,7 @@ def test_mangled_bytes_never_do_worse_than_a_refusal() -> None:
                 at = chance.randrange(len(mangled))
                 mangled[at : at + chance.randrange(1, 4)] = chance.randbytes(chance.randrange(4))
             started = time.perf_counter()
-            try:
-                read_workbook(bytes(mangled), name.name)
-            except Problem as problem:
-                assert problem.code in ("bad_request", "too_large", "unsupported_media_type")
+            assert outcome(bytes(mangled), name.name) in OUTCOMES
             assert time.perf_counter() - started < 5
 
 
@@ -293,15 +323,14 @@ def test_mangled_xml_in_a_sound_archive_never_does_worse_than_a_refusal() -> Non
         name = chance.choice(names)
         mangled = bytearray(files[name])
         at = chance.randrange(len(mangled))
-        mangled[at : at + chance.randrange(1, 20)] = chance.choice([b"", b"<", b'"', b"9999999999", b"</c>", b"\x00", b"&x;", "中".encode()])
+        mangled[at : at + chance.randrange(1, 20)] = chance.choice(
+            [b"", b"<", b'"', b"9999999999", b"</c>", b"\x00", b"&x;", "中".encode()]
+        )
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
             for other, data in files.items():
                 archive.writestr(other, bytes(mangled) if other == name else data)
-        try:
-            read_workbook(stream.getvalue(), "x.xlsx")
-        except Problem as problem:
-            assert problem.code in ("bad_request", "too_large", "unsupported_media_type")
+        assert outcome(stream.getvalue(), "x.xlsx") in OUTCOMES
 
 
 def test_a_part_that_does_not_match_its_checksum_is_damage() -> None:

@@ -17,10 +17,27 @@ from app.catalogue.values import Reported
 from app.formats.reading import read_workbook
 from app.formats.template import definition_digest, template
 from app.intake import HeldRecord, compare, read_workbook_rows
-from tests.intake.county import CATALOGUE, DISASTERS, FISCAL, HAZARDS, IDS, LAND, POPULATION, PROFILE, REGIONS, context, dataset, element, errors, warnings
+from tests.intake.county import (
+    CATALOGUE,
+    DISASTERS,
+    FISCAL,
+    HAZARDS,
+    IDS,
+    LAND,
+    POPULATION,
+    PROFILE,
+    REGIONS,
+    context,
+    dataset,
+    element,
+    errors,
+    warnings,
+)
 
 CHANGAN, TAOKUANG = IDS["430682001"], IDS["430682003"]
-TOWNSHIPS: list[RegionState] = [state for i in IDS.values() if (state := REGIONS.state(i, date(2025, 12, 31))) is not None]
+TOWNSHIPS: list[RegionState] = [
+    state for i in IDS.values() if (state := REGIONS.state(i, date(2025, 12, 31))) is not None
+]
 Held = Mapping[tuple[int, tuple[str, ...]], Mapping[str, Reported]]
 
 
@@ -45,8 +62,16 @@ PROFILE_HELD: Held = {
     (TAOKUANG, ()): {"is_county_seat": Reported(flag=False), "terrain": Reported(missing="not_collected"), "address": Reported()},
 }  # fmt: skip
 LAND_HELD: Held = {
-    (CHANGAN, ()): {"cultivated_land_area": number("100", "亩"), "paddy_area": number("0.0371", "万亩"), "dry_land_area": Reported(missing="too_small")},
-    (TAOKUANG, ()): {"cultivated_land_area": number("99999.95"), "parcels": number("123456789012345678"), "paddy_area": Reported(missing="unknown")},
+    (CHANGAN, ()): {
+        "cultivated_land_area": number("100", "亩"),
+        "paddy_area": number("0.0371", "万亩"),
+        "dry_land_area": Reported(missing="too_small"),
+    },
+    (TAOKUANG, ()): {
+        "cultivated_land_area": number("99999.95"),
+        "parcels": number("123456789012345678"),
+        "paddy_area": Reported(missing="unknown"),
+    },
 }
 
 
@@ -76,25 +101,41 @@ def test_an_empty_template_is_passed_over_row_by_row() -> None:
 
 def test_one_row_a_region_with_code_and_name_locked_and_figures_open() -> None:
     page = opened(made(LAND, LAND_HELD)).worksheets[0]
-    assert [cell.value for cell in page[3]] == ["行政区划代码", "乡镇（街道）", "耕地面积（公顷）", "水田（公顷）", "旱地（公顷）", "承包地块（块）"]
+    assert [cell.value for cell in page[3]] == [
+        "行政区划代码",
+        "乡镇（街道）",
+        "耕地面积（公顷）",
+        "水田（公顷）",
+        "旱地（公顷）",
+        "承包地块（块）",
+    ]
     assert [cell.value for cell in page[4]][:4] == ["430682001", "长安街道", 6.7, 24.7]
     assert page["E4"].value == "…"
     assert page.max_row == 3 + 14
     assert page.protection.sheet
-    assert [page.cell(5, column).protection.locked for column in range(1, 7)] == [True, True, False, False, False, False]
+    assert [page.cell(5, column).protection.locked for column in range(1, 7)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_headings_say_what_is_meant_and_excel_checks_what_is_typed() -> None:
     page = opened(made(POPULATION, {})).worksheets[0]
     assert "必填" in page["C3"].comment.text
-    rules = {str(rule.sqref): (rule.type, rule.formula1, rule.formula2) for rule in page.data_validations.dataValidation}
+    rules = {
+        str(rule.sqref): (rule.type, rule.formula1, rule.formula2) for rule in page.data_validations.dataValidation
+    }
     assert rules["C4:C17"] == ("whole", "0", "999999999999999")
     assert rules["I4:I17"] == ("decimal", "0", "100")
     page = opened(made(PROFILE, {})).worksheets[0]
-    rules = {str(rule.sqref): (rule.type, rule.formula1) for rule in page.data_validations.dataValidation}
-    assert rules["C4:C17"] == ("list", '"是,否"')
-    assert rules["D4:D17"] == ("list", "_township!$D$1:$D$3")
-    assert rules["E4:E17"][0] == "date"
+    kinds = {str(rule.sqref): (rule.type, rule.formula1) for rule in page.data_validations.dataValidation}
+    assert kinds["C4:C17"] == ("list", '"是,否"')
+    assert kinds["D4:D17"] == ("list", "_township!$D$1:$D$3")
+    assert kinds["E4:E17"][0] == "date"
 
 
 def test_the_stamp_says_what_it_was_made_for() -> None:
@@ -151,18 +192,34 @@ def test_a_filled_in_row_is_read() -> None:
     book.save(stream)
     changes = back(stream.getvalue(), LAND, LAND_HELD)
     (change,) = changes.new
-    assert (change.region_id, change.values["cultivated_land_area"].number, change.values["paddy_area"].missing) == (IDS["430682004"], Decimal("12.5"), "unknown")
+    assert (change.region_id, change.values["cultivated_land_area"].number, change.values["paddy_area"].missing) == (
+        IDS["430682004"],
+        Decimal("12.5"),
+        "unknown",
+    )
 
 
 def test_titles_that_are_shared_give_way_to_codes() -> None:
-    twins = dataset("twins", "双", [element("twins", "a", "在校生", unit="人"), element("twins", "b", "在校生", unit="人"), element("twins", "c", "名称", "text")])
+    twins = dataset(
+        "twins",
+        "双",
+        [
+            element("twins", "a", "在校生", unit="人"),
+            element("twins", "b", "在校生", unit="人"),
+            element("twins", "c", "名称", "text"),
+        ],
+    )
     catalogue = Catalogue({"twins": twins}, {}, {}, CATALOGUE.units)
     held: Held = {(CHANGAN, ()): {"a": number("1"), "b": number("2"), "c": Reported(text="一小")}}
     data = template(twins, catalogue, Period.parse("2025"), TOWNSHIPS, held)
     assert [cell.value for cell in opened(data).worksheets[0][3]][2:] == ["a（人）", "b（人）", "名称"]
     reading = read_workbook_rows(read_workbook(data, "x"), context(twins, "2025"))
     assert errors(reading.findings) == []
-    assert {code: str(value.number or value.text) for code, value in reading.rows[0].values.items()} == {"a": "1", "b": "2", "c": "一小"}
+    assert {code: str(value.number or value.text) for code, value in reading.rows[0].values.items()} == {
+        "a": "1",
+        "b": "2",
+        "c": "一小",
+    }
 
 
 def test_the_same_content_is_the_same_bytes() -> None:

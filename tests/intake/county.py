@@ -44,7 +44,9 @@ REGIONS = RegionIndex(
 )
 
 
-def element(dataset: str, code: str, title: str, kind: str = "integer", unit: str | None = None, **more: Any) -> Element:
+def element(
+    dataset: str, code: str, title: str, kind: str = "integer", unit: str | None = None, **more: Any
+) -> Element:
     return Element(dataset, code, title, kind, more.pop("measure", "stock"), "open", unit=unit, **more)  # type: ignore[arg-type]
 
 
@@ -60,27 +62,57 @@ POPULATION = dataset(
     "population",
     "人口",
     [
-        element("population", "resident_population", "常住人口", unit="人", required=True, min=Decimal(0), aliases=("年末常住人口",)),
-        element("population", "registered_population", "户籍人口", unit="人", min=Decimal(0), aliases=("年末户籍人口",)),
+        element(
+            "population",
+            "resident_population",
+            "常住人口",
+            unit="人",
+            required=True,
+            min=Decimal(0),
+            aliases=("年末常住人口",),
+        ),
+        element(
+            "population", "registered_population", "户籍人口", unit="人", min=Decimal(0), aliases=("年末户籍人口",)
+        ),
         element("population", "registered_households", "户籍户数", unit="户", min=Decimal(0)),
         element("population", "population_male", "男", unit="人", min=Decimal(0), aliases=("男性", "男性人口")),
         element("population", "population_female", "女", unit="人", min=Decimal(0), aliases=("女性",)),
         element("population", "population_0_14", "0–14岁", unit="人", min=Decimal(0)),
-        element("population", "urban_share", "城镇化率", "decimal", unit="%", decimals=2, min=Decimal(0), max=Decimal(100)),
+        element(
+            "population", "urban_share", "城镇化率", "decimal", unit="%", decimals=2, min=Decimal(0), max=Decimal(100)
+        ),
     ],
-    checks=(Check("sex_sum", "population_male + population_female == resident_population", "error", "男女人数之和应等于常住人口"),),
+    checks=(
+        Check(
+            "sex_sum",
+            "population_male + population_female == resident_population",
+            "error",
+            "男女人数之和应等于常住人口",
+        ),
+    ),
 )
 LAND = dataset(
     "land",
     "土地",
     [
-        element("land", "cultivated_land_area", "耕地面积", "decimal", unit="公顷", decimals=1, min=Decimal(0), max=Decimal(100000)),
+        element(
+            "land",
+            "cultivated_land_area",
+            "耕地面积",
+            "decimal",
+            unit="公顷",
+            decimals=1,
+            min=Decimal(0),
+            max=Decimal(100000),
+        ),
         element("land", "paddy_area", "水田", "decimal", unit="公顷", decimals=1, min=Decimal(0)),
         element("land", "dry_land_area", "旱地", "decimal", unit="公顷", decimals=1, min=Decimal(0)),
         element("land", "parcels", "承包地块", unit="块"),
     ],
     checks=(
-        Check("parts", "paddy_area + dry_land_area <= cultivated_land_area", "warning", "水田与旱地之和不应超过耕地面积"),
+        Check(
+            "parts", "paddy_area + dry_land_area <= cultivated_land_area", "warning", "水田与旱地之和不应超过耕地面积"
+        ),
     ),
 )
 PROFILE = dataset(
@@ -122,7 +154,9 @@ FISCAL = dataset(
     "财政",
     [
         element("fiscal", "revenue", "一般公共预算收入", "decimal", unit="万元", decimals=2, measure="cumulative"),
-        element("fiscal", "tax", "税收收入", "decimal", unit="万元", decimals=2, measure="cumulative", aliases=("税收",)),
+        element(
+            "fiscal", "tax", "税收收入", "decimal", unit="万元", decimals=2, measure="cumulative", aliases=("税收",)
+        ),
     ],
     frequency="month",
 )
@@ -140,10 +174,7 @@ CATALOGUE = Catalogue(
 
 def context(of: Dataset = POPULATION, period: str | None = "2025", **more: Any) -> Context:
     """The clerk of the county, reporting for 2025, who may write for the county."""
-    if of.frequency == "once":
-        asked = None
-    else:
-        asked = Period.parse(period, of.frequency) if period is not None else None
+    asked = None if period is None or of.frequency == "once" else Period.parse(period, of.frequency)
     below = REGIONS.subtree(COUNTY, date(2025, 12, 31))
     fields: dict[str, Any] = {"root": COUNTY, "may_write": lambda region_id, _: region_id in below}
     return Context(of, CATALOGUE, REGIONS, date(2026, 1, 15), period=asked, **{**fields, **more})

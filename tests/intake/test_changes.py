@@ -29,19 +29,29 @@ def submit(row: dict[str, Any], before: Mapping[Any, HeldRecord], of: Any = POPU
 
 
 def test_a_partial_row_keeps_the_rest() -> None:
-    changes = submit({"registered_population": 9}, held(resident_population=number("8000", "人"), registered_population=number("1", "人")))
+    changes = submit(
+        {"registered_population": 9},
+        held(resident_population=number("8000", "人"), registered_population=number("1", "人")),
+    )
     (change,) = changes.changed
-    assert {code: str(value.number) for code, value in change.values.items()} == {"resident_population": "8000", "registered_population": "9"}
+    assert {code: str(value.number) for code, value in change.values.items()} == {
+        "resident_population": "8000",
+        "registered_population": "9",
+    }
     assert change.changed == {"registered_population"}
 
 
 def test_an_empty_cell_says_missing() -> None:
-    changes = submit({"registered_population": None}, held(resident_population=number("8000"), registered_population=number("1")))
+    changes = submit(
+        {"registered_population": None}, held(resident_population=number("8000"), registered_population=number("1"))
+    )
     assert changes.changed[0].values["registered_population"] == Reported()
 
 
 def test_the_same_again_is_unchanged() -> None:
-    reading = read_table(["乡镇", "常住人口", "户籍人口", "户籍户数"], ["长安街道", 8000, "不详", None], ["桃矿街道", 8731, 1, 2])
+    reading = read_table(
+        ["乡镇", "常住人口", "户籍人口", "户籍户数"], ["长安街道", 8000, "不详", None], ["桃矿街道", 8731, 1, 2]
+    )
     changes = compare(reading, held_as(reading), context())
     assert (len(changes.new), len(changes.changed), len(changes.unchanged)) == (0, 0, 2)
     assert changes.counts == {"rows": 2, "new": 0, "changed": 0, "unchanged": 2}
@@ -71,7 +81,10 @@ def test_an_unchanged_cell_beside_a_changed_one_keeps_its_exact_value() -> None:
     before = held(cultivated_land_area=number("100", "亩"), paddy_area=number("1", "公顷"))
     changes = submit({"cultivated_land_area": Decimal("6.7"), "paddy_area": 2}, before, LAND)
     (change,) = changes.changed
-    assert (change.values["cultivated_land_area"].number, change.values["cultivated_land_area"].unit) == (100, "亩")
+    assert (change.values["cultivated_land_area"].number, change.values["cultivated_land_area"].unit) == (
+        Decimal(100),
+        "亩",
+    )
     assert change.changed == {"paddy_area"}
 
 
@@ -92,7 +105,9 @@ def test_a_withdrawn_record_counts_as_not_held() -> None:
 def test_required_is_judged_on_the_record_as_it_would_be_held() -> None:
     assert errors(submit({"registered_population": 1}, {}).findings) == [("required", "0")]
     assert errors(submit({"registered_population": 1}, held(resident_population=number("1"))).findings) == []
-    assert errors(submit({"resident_population": None}, held(resident_population=number("1"))).findings) == [("required", "0")]
+    assert errors(submit({"resident_population": None}, held(resident_population=number("1"))).findings) == [
+        ("required", "0")
+    ]
 
 
 def test_a_required_column_that_is_not_there_is_one_finding() -> None:
@@ -122,7 +137,11 @@ def test_a_check_with_a_missing_operand_passes() -> None:
 
 
 def test_a_check_is_exact_across_units_and_keeps_its_own_severity() -> None:
-    exact = {"cultivated_land_area": 20, "paddy_area": {"value": 100, "unit": "亩"}, "dry_land_area": {"value": 200, "unit": "亩"}}
+    exact = {
+        "cultivated_land_area": 20,
+        "paddy_area": {"value": 100, "unit": "亩"},
+        "dry_land_area": {"value": 200, "unit": "亩"},
+    }
     assert submit(exact, {}, LAND).findings == []
     changes = submit({**exact, "dry_land_area": {"value": Decimal("200.000001"), "unit": "亩"}}, {}, LAND)
     assert warnings(changes.findings) == ["check_failed"] * 3
@@ -136,8 +155,19 @@ def test_a_cell_at_fault_does_not_fail_the_checks_as_well() -> None:
 
 
 def test_counts_keep_the_conservation_law() -> None:
-    reading = read_table(["乡镇", "常住人口"], ["长安街道", 1], ["桃矿街道", 2], ["无此镇", 3], ["合计", 3], ["忠防镇", 4])
-    before = {(IDS[CHANGAN], 2025, ()): HeldRecord({"resident_population": number("1")}), (IDS["430682003"], 2025, ()): HeldRecord({"resident_population": number("9")})}
+    reading = read_table(
+        ["乡镇", "常住人口"], ["长安街道", 1], ["桃矿街道", 2], ["无此镇", 3], ["合计", 3], ["忠防镇", 4]
+    )
+    before: dict[Any, HeldRecord] = {
+        (IDS[CHANGAN], 2025, ()): HeldRecord({"resident_population": number("1")}),
+        (IDS["430682003"], 2025, ()): HeldRecord({"resident_population": number("9")}),
+    }
     changes = compare(reading, before, context())
-    assert (len(changes.new), len(changes.changed), len(changes.unchanged), changes.refused, changes.passed_over) == (1, 1, 1, 1, 1)
+    assert (len(changes.new), len(changes.changed), len(changes.unchanged), changes.refused, changes.passed_over) == (
+        1,
+        1,
+        1,
+        1,
+        1,
+    )
     assert changes.counts["rows"] == 4

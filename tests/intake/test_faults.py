@@ -6,12 +6,25 @@ import pytest
 
 from app.intake import FINDING_CODES
 from app.intake.records import Context
-from tests.intake.county import FISCAL, HAZARDS, IDS, LAND, NEIGHBOUR, context, dataset, element, errors, read_table, values, warnings
+from tests.intake.county import (
+    FISCAL,
+    HAZARDS,
+    IDS,
+    LAND,
+    NEIGHBOUR,
+    context,
+    dataset,
+    element,
+    errors,
+    read_table,
+    values,
+    warnings,
+)
 
 CHANGAN = "430682001"
 
 
-def codes(*rows, of: Context | None = None):  # noqa: ANN002, ANN202
+def codes(*rows, of: Context | None = None):
     return errors(read_table(*rows, of=of).findings)
 
 
@@ -27,7 +40,13 @@ def codes(*rows, of: Context | None = None):  # noqa: ANN002, ANN202
 def test_a_cell_that_is_no_figure_is_refused_and_says_what_would_be_accepted(written: object, code: str) -> None:
     reading = read_table(["乡镇", "常住人口"], ["长安街道", written])
     (finding,) = [f for f in reading.findings if f.severity == "error"]
-    assert (finding.code, finding.cell, finding.row, finding.column, finding.element) == (code, "B2", 2, "B", "resident_population")
+    assert (finding.code, finding.cell, finding.row, finding.column, finding.element) == (
+        code,
+        "B2",
+        2,
+        "B",
+        "resident_population",
+    )
     assert finding.message
     assert finding.message_en
     assert finding.value
@@ -51,7 +70,16 @@ def test_two_columns_for_one_element() -> None:
 
 
 def test_a_leaf_that_may_mean_two_elements_is_told_by_its_path() -> None:
-    twins = dataset("twins", "双", [element("twins", "a", "小学/在校生"), element("twins", "b", "初中/在校生"), element("twins", "c", "在校生", aliases=("学生",)), element("twins", "d", "学生")])
+    twins = dataset(
+        "twins",
+        "双",
+        [
+            element("twins", "a", "小学/在校生"),
+            element("twins", "b", "初中/在校生"),
+            element("twins", "c", "在校生", aliases=("学生",)),
+            element("twins", "d", "学生"),
+        ],
+    )
     reading = read_table(["乡镇", "小学", "初中"], [None, "在校生", "在校生"], ["长安街道", 1, 2], of=context(twins))
     assert errors(reading.findings) == []
     assert {code: str(v.number) for code, v in reading.rows[0].values.items()} == {"a": "1", "b": "2"}
@@ -64,7 +92,9 @@ def test_a_figure_below_another_elements_heading_is_read_with_a_warning() -> Non
 
 
 def test_a_column_of_last_years_figures_is_not_this_years() -> None:
-    assert codes(["乡镇", "上年同期", "本年"], [None, "常住人口", "户籍人口"], ["长安街道", 1, 2]) == [("unknown_column", "B2")]
+    assert codes(["乡镇", "上年同期", "本年"], [None, "常住人口", "户籍人口"], ["长安街道", 1, 2]) == [
+        ("unknown_column", "B2")
+    ]
 
 
 def test_unknown_columns_say_what_may_have_been_meant() -> None:
@@ -112,7 +142,9 @@ def test_no_region_at_all_is_one_fault_not_one_for_each_row() -> None:
 
 
 def test_no_period_at_all_is_one_fault_that_names_the_year_of_the_title() -> None:
-    reading = read_table(["临湘市2025年人口"], ["乡镇", "常住人口"], ["长安街道", 1], ["桃矿街道", 2], of=context(period=None))
+    reading = read_table(
+        ["临湘市2025年人口"], ["乡镇", "常住人口"], ["长安街道", 1], ["桃矿街道", 2], of=context(period=None)
+    )
     assert errors(reading.findings) == [("missing_period", "2")]
     assert "2025" in reading.findings[0].message
     assert reading.refused == 2
@@ -120,7 +152,14 @@ def test_no_period_at_all_is_one_fault_that_names_the_year_of_the_title() -> Non
 
 def test_periods_that_do_not_fit() -> None:
     given = context(FISCAL, "2025-03")
-    found = codes(["期间", "乡镇", "税收"], ["2025-Q1", "长安街道", 1], ["2025-04", "桃矿街道", 1], ["三月", "忠防镇", 1], ["2025-03", "聂市镇", 1], of=given)
+    found = codes(
+        ["期间", "乡镇", "税收"],
+        ["2025-Q1", "长安街道", 1],
+        ["2025-04", "桃矿街道", 1],
+        ["三月", "忠防镇", 1],
+        ["2025-03", "聂市镇", 1],
+        of=given,
+    )
     assert found == [("wrong_frequency", "A2"), ("other_period", "A3"), ("bad_period", "A4")]
 
 
@@ -150,7 +189,14 @@ def test_a_file_without_any_known_heading() -> None:
 
 def test_the_conservation_law_holds() -> None:
     reading = read_table(
-        ["乡镇", "常住人口"], ["长安街道", 1], [None, None], ["无此镇", 2], ["长安街道", 3], ["合计", 6], ["桃矿街道", "约"], ["注：无"]
+        ["乡镇", "常住人口"],
+        ["长安街道", 1],
+        [None, None],
+        ["无此镇", 2],
+        ["长安街道", 3],
+        ["合计", 6],
+        ["桃矿街道", "约"],
+        ["注：无"],
     )
     assert len(reading.rows) + reading.refused + reading.passed_over == 7
     assert (len(reading.rows), reading.refused, reading.passed_over) == (2, 2, 3)

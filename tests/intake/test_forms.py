@@ -17,14 +17,25 @@ def test_indicator_unit_and_quantity() -> None:
         of=OF_CHANGAN,
     )  # fmt: skip
     assert errors(reading.findings) == []
-    assert values(reading) == {CHANGAN: {"resident_population": 8000, "population_male": 4100, "population_female": 3900, "registered_population": None}}
+    assert values(reading) == {
+        CHANGAN: {
+            "resident_population": 8000,
+            "population_male": 4100,
+            "population_female": 3900,
+            "registered_population": None,
+        }
+    }
     row = reading.rows[0]
     assert row.values["registered_population"].missing == "too_small"
     assert row.place.cells["population_male"] == "D5"
 
 
 def test_one_column_for_each_region() -> None:
-    reading = read_table(["项目", "单位", "长安街道", "桃矿街道", "合计"], ["常住人口", "人", 8000, 8731, 16731], ["户籍人口", "人", 9000, None, 9000])
+    reading = read_table(
+        ["项目", "单位", "长安街道", "桃矿街道", "合计"],
+        ["常住人口", "人", 8000, 8731, 16731],
+        ["户籍人口", "人", 9000, None, 9000],
+    )
     assert errors(reading.findings) == []
     assert values(reading) == {
         CHANGAN: {"resident_population": 8000, "registered_population": 9000}, TAOKUANG: {"resident_population": 8731, "registered_population": None},
@@ -32,13 +43,25 @@ def test_one_column_for_each_region() -> None:
 
 
 def test_one_column_for_each_period() -> None:
-    reading = read_table(["指标", "计量单位", "2024年", "2025年"], ["常住人口", "人", 7900, 8000], of=context(period=None, region_id=IDS[CHANGAN]))
+    reading = read_table(
+        ["指标", "计量单位", "2024年", "2025年"],
+        ["常住人口", "人", 7900, 8000],
+        of=context(period=None, region_id=IDS[CHANGAN]),
+    )
     assert errors(reading.findings) == []
-    assert [(str(row.period), int(row.values["resident_population"].number or 0)) for row in reading.rows] == [("2024", 7900), ("2025", 8000)]
+    assert [(str(row.period), int(row.values["resident_population"].number or 0)) for row in reading.rows] == [
+        ("2024", 7900),
+        ("2025", 8000),
+    ]
 
 
 def test_the_region_may_stand_in_the_line_above() -> None:
-    reading = read_table(["填报单位：长安街道办事处（盖章）"], ["指标名称", "计量单位", "数量"], ["耕地面积", "亩", 100], of=context(LAND))
+    reading = read_table(
+        ["填报单位：长安街道办事处（盖章）"],
+        ["指标名称", "计量单位", "数量"],
+        ["耕地面积", "亩", 100],
+        of=context(LAND),
+    )
     assert errors(reading.findings) == []
     assert values(reading, LAND) == {CHANGAN: {"cultivated_land_area": Fraction(20, 3)}}
 
@@ -54,6 +77,8 @@ def test_faults_stand_at_the_cell_that_is_wrong() -> None:
 
 
 def test_a_group_label_without_figures_is_passed_over() -> None:
-    reading = read_table(["指标名称", "计量单位", "数量"], ["人口情况", None, None], ["常住人口", "人", 1], of=OF_CHANGAN)
+    reading = read_table(
+        ["指标名称", "计量单位", "数量"], ["人口情况", None, None], ["常住人口", "人", 1], of=OF_CHANGAN
+    )
     assert errors(reading.findings) == []
     assert warnings(reading.findings) == ["row_passed_over"]

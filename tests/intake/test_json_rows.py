@@ -25,8 +25,18 @@ def test_rows_are_keyed_by_element_code_with_region_and_period() -> None:
 def test_numbers_are_exact_in_every_form() -> None:
     given = context(LAND)
     rows: list[Any] = [
-        {"region": CHANGAN, "cultivated_land_area": 0.1, "paddy_area": Decimal("0.10000000000000001"), "dry_land_area": "1,234.5"},
-        {"region": TAOKUANG, "cultivated_land_area": {"value": 100, "unit": "亩"}, "paddy_area": {"value": Decimal("1E+2")}, "dry_land_area": None},
+        {
+            "region": CHANGAN,
+            "cultivated_land_area": 0.1,
+            "paddy_area": Decimal("0.10000000000000001"),
+            "dry_land_area": "1,234.5",
+        },
+        {
+            "region": TAOKUANG,
+            "cultivated_land_area": {"value": 100, "unit": "亩"},
+            "paddy_area": {"value": Decimal("1E+2")},
+            "dry_land_area": None,
+        },
     ]
     found = values(read_json_rows(rows, given), LAND)
     assert found[CHANGAN] == {
@@ -36,14 +46,24 @@ def test_numbers_are_exact_in_every_form() -> None:
 
 
 def test_missing_values_may_say_why() -> None:
-    reading = read_json_rows([{"region": CHANGAN, "resident_population": {"missing": "too_small"}, "registered_population": None}], context())
+    reading = read_json_rows(
+        [{"region": CHANGAN, "resident_population": {"missing": "too_small"}, "registered_population": None}], context()
+    )
     assert reading.rows[0].values["resident_population"].missing == "too_small"
     assert reading.rows[0].values["registered_population"].missing is None
-    assert faults(read_json_rows([{"region": CHANGAN, "resident_population": {"missing": "lost"}}], context())) == [("bad_row", 0, "resident_population")]
+    assert faults(read_json_rows([{"region": CHANGAN, "resident_population": {"missing": "lost"}}], context())) == [
+        ("bad_row", 0, "resident_population")
+    ]
 
 
 def test_booleans_codes_dates_and_long_numbers() -> None:
-    row = {"region": CHANGAN, "is_county_seat": True, "terrain": "山区", "founded": "2024年3月5日", "credit_code": 914306827000000012}
+    row = {
+        "region": CHANGAN,
+        "is_county_seat": True,
+        "terrain": "山区",
+        "founded": "2024年3月5日",
+        "credit_code": 914306827000000012,
+    }
     reading = read_json_rows([row], context(PROFILE))
     assert faults(reading) == []
     found = reading.rows[0].values
@@ -72,17 +92,23 @@ def test_every_fault_has_the_index_of_its_row_and_the_element() -> None:
 
 
 def test_regions_by_name_and_of_the_caller() -> None:
-    assert list(values(read_json_rows([{"region": "长安街道办事处", "resident_population": 1}], context()))) == [CHANGAN]
+    assert list(values(read_json_rows([{"region": "长安街道办事处", "resident_population": 1}], context()))) == [
+        CHANGAN
+    ]
     assert list(values(read_json_rows([{"resident_population": 1}], context(root=IDS[CHANGAN])))) == [CHANGAN]
 
 
 def test_keys_of_lists_and_dates_of_events() -> None:
-    reading = read_json_rows([{"region": CHANGAN, "hazard_id": 7, "threatened": 1}, {"region": CHANGAN, "threatened": 1}], context(HAZARDS))
+    reading = read_json_rows(
+        [{"region": CHANGAN, "hazard_id": 7, "threatened": 1}, {"region": CHANGAN, "threatened": 1}], context(HAZARDS)
+    )
     assert [row.key for row in reading.rows] == [("7",)]
     assert faults(reading) == [("missing_key", 1, "hazard_id")]
     reading = read_json_rows([{"region": CHANGAN, "period": "2025-07-02", "affected": 1}], context(DISASTERS, None))
     assert str(reading.rows[0].period) == "2025-07-02"
-    assert faults(read_json_rows([{"region": CHANGAN, "tax": 1}], context(FISCAL, None))) == [("missing_period", 0, None)]
+    assert faults(read_json_rows([{"region": CHANGAN, "tax": 1}], context(FISCAL, None))) == [
+        ("missing_period", 0, None)
+    ]
 
 
 def test_a_failed_check_is_named_at_every_element_the_row_has() -> None:
@@ -99,6 +125,9 @@ def test_a_failed_check_is_named_at_every_element_the_row_has() -> None:
 
 
 def test_numbers_beyond_all_measure_are_refused_at_once() -> None:
-    rows: list[Any] = [{"region": CHANGAN, "cultivated_land_area": Decimal(text)} for text in ("1E+999999", "1E-999999", "NaN", "Infinity")]
+    rows: list[Any] = [
+        {"region": CHANGAN, "cultivated_land_area": Decimal(text)}
+        for text in ("1E+999999", "1E-999999", "NaN", "Infinity")
+    ]
     found = [code for code, _, element in faults(read_json_rows(rows, context(LAND))) if element]
     assert found == ["too_large_number", "too_large_number", "not_a_number", "not_a_number"]

@@ -15,9 +15,23 @@ from hypothesis import strategies as st
 from tests.intake.county import LAND, TOWNSHIPS, context, errors, read, values, xlsx
 
 CODES = list(TOWNSHIPS)
-UNITS = {"公顷": Fraction(1), "亩": Fraction(1, 15), "万亩": Fraction(10_000, 15), "平方公里": Fraction(100), "千公顷": Fraction(1000)}
+UNITS = {
+    "公顷": Fraction(1),
+    "亩": Fraction(1, 15),
+    "万亩": Fraction(10_000, 15),
+    "平方公里": Fraction(100),
+    "千公顷": Fraction(1000),
+}
 TITLES = {"cultivated_land_area": "耕地面积", "paddy_area": "水田", "dry_land_area": "旱地"}
-MISSING = {"": None, "-": None, "—": None, "…": "too_small", "未统计": "not_collected", "不详": "unknown", "不适用": "not_comparable"}
+MISSING = {
+    "": None,
+    "-": None,
+    "—": None,
+    "…": "too_small",
+    "未统计": "not_collected",
+    "不详": "unknown",
+    "不适用": "not_comparable",
+}
 DIGITS, STEPS = "零一二三四五六七八九", ("", "十", "百", "千")
 
 
@@ -87,7 +101,11 @@ def layouts(draw: st.DrawFn) -> Layout:
     for code in elements:
         name = draw(decorations).format(draw(st.sampled_from((TITLES[code], code))))
         unit = units[code]
-        headings.append(name if unit is None else name + draw(st.sampled_from(("（{}）", "({})", "（单位：{}）", "【{}】"))).format(unit))
+        headings.append(
+            name
+            if unit is None
+            else name + draw(st.sampled_from(("（{}）", "({})", "（单位：{}）", "【{}】"))).format(unit)
+        )
     width = len(lead) + len(elements) + remark
     rows: list[list[Any]] = []
     if draw(st.booleans()):
@@ -118,7 +136,7 @@ def layouts(draw: st.DrawFn) -> Layout:
                 record[element], reason[element] = Fraction(number) * factor, None
         name = draw(st.sampled_from(("{}", " {}", "临湘市{}"))).format(TOWNSHIPS[code])
         own = {"code": [draw(st.sampled_from((code, code + "000")))], "name": [name], "both": [code, name]}[naming]
-        if all(value is not None and value <= 100_000 for value in record.values() if value is not None):
+        if all(value <= 100_000 for value in record.values() if value is not None):
             rows.append([*([at] if serial else []), *own, *cells, *(["已核"] if remark else [])])
             records[code], reasons[code] = record, reason
         if draw(st.integers(0, 4)) == 0:
@@ -147,7 +165,10 @@ def files(draw: st.DrawFn, rows: list[list[Any]]) -> tuple[bytes, str]:
         book.save(stream)
         return stream.getvalue(), "表.xls"
     delimiter = draw(st.sampled_from((",", ";", "\t")))
-    lines = [delimiter.join("" if cell is None else f'"{cell}"' if delimiter in str(cell) else str(cell) for cell in row) for row in rows]
+    lines = [
+        delimiter.join("" if cell is None else f'"{cell}"' if delimiter in str(cell) else str(cell) for cell in row)
+        for row in rows
+    ]
     encoding = draw(st.sampled_from(("utf-8", "utf-8-sig", "utf-16", "gb18030")))
     return ("\n".join(lines) + "\n").encode(encoding), "表.csv"
 

@@ -27,7 +27,8 @@ def test_a_sample_gives_the_records_it_should(name: str) -> None:
     changes = compare(reading, {}, given)
     assert errors(changes.findings) == []
     expected = {
-        record["region"]: {code: exact(value) for code, value in record.items() if code != "region"} for record in case["records"]
+        record["region"]: {code: exact(value) for code, value in record.items() if code != "region"}
+        for record in case["records"]
     }
     assert values(reading, given.dataset) == expected
     assert len(changes.new) == len(expected)
@@ -42,7 +43,7 @@ def test_the_sample_full_of_faults_is_refused_with_every_one_of_them() -> None:
     assert set(case["cells"]) <= found
     assert {"A7", "B7"} <= found
     assert found <= {*case["cells"], "A7", "B7", "E8", "F8"}, "nothing else is wrong with it"
-    assert dict((cell, code) for code, cell in errors(changes.findings)) == {
+    assert {cell: code for code, cell in errors(changes.findings)} == {
         "G1": "unknown_column", "C3": "approximate", "C4": "out_of_range", "A5": "unknown_region", "A6": "duplicate_record",
         "A7": "region_mismatch", "B7": "region_mismatch", "C8": "check_failed", "E8": "check_failed", "F8": "check_failed",
         "C9": "not_integer", "C10": "error_value",

@@ -274,6 +274,28 @@ def test_coverage_is_not_asked_of_places_before_they_were_and_after() -> None:
     assert read_in(MERGED, any_of(only(regions={WEST}, last="2025-05-31"), only(regions={EAST, 99})), records) == [None]
 
 
+def test_the_stock_of_a_merged_place_is_not_reached_for_and_needs_no_coverage() -> None:
+    records = {"m": [{**record, "region": 99} for record in flows(WEST)[6:]]}
+    document = view({"name": "x", "from": "m.stock"}, {"name": "f", "from": "m.flow"}, level="county")
+    rule = any_of(only(regions={99}, first="2025-07-01"), only(regions={EAST}))
+    assert shown(mapped(document, KNOWN, records, rule, MERGED)) == [{"x": 10, "f": None}]
+
+
+def test_a_county_agreement_does_not_reach_what_a_township_reported_before_it_came() -> None:
+    """The agreement covers 汨罗市 and all below it at each period: of 西镇 the second half of the year."""
+
+    def rule(path: str, region: int, period: Period) -> bool:
+        return 2 in (region, *MOVED.ancestors(region, period.end))
+
+    records = {"m": flows(WEST) + flows(NORTH)}
+    document = view({"name": "x", "from": "m.flow"}, level="county")
+    assert values(mapped(document, KNOWN, records, rule, MOVED)) == [None]
+    halves = view({"name": "x", "from": "m.flow"}, level="county", frequency="half")
+    assert values(mapped(halves, KNOWN, records, rule, MOVED)) == [6, 12]
+    of_the_township = view({"name": "x", "from": "m.flow"}, {"name": "c", "from": "region.code"})
+    assert shown(mapped(of_the_township, KNOWN, records, rule, MOVED))[-1] == {"x": None, "c": "430681102"}
+
+
 def read_in(regions: RegionIndex, rule: Rule, records: dict[str, Any]) -> list[Any]:
     return values(mapped(view({"name": "x", "from": "m.flow"}, level="county"), KNOWN, records, rule, regions))
 

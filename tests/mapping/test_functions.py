@@ -65,6 +65,7 @@ KNOWN = catalogue(
         ("round(d.a * 10, -2)", 100),
         ("round(d.b * 25, -2)", -100),
         ("d.a / (d.b + 2)", None),
+        ("if(d.a / (d.b + 2) > 1, 1, 0)", None),
         ("d.a + d.gone", None),
         ("-d.a + +d.b", -9),
         ("d.yes and d.unsaid", None),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from fractions import Fraction
 from typing import Any
 
@@ -10,23 +9,16 @@ import polars as pl
 import pytest
 
 from app.catalogue.periods import Period
-from app.mapping.compile import check_view
-from app.mapping.run import run
 from tests.mapping.world import (
     COUNTY,
     EAST,
     NORTH,
     OTHER_COUNTY,
-    REGIONS,
-    TODAY,
     WEST,
-    GivenCoverage,
-    GivenRecords,
     catalogue,
     dataset,
     element,
     mapped,
-    plan_of,
     shown,
     values,
     view,
@@ -112,6 +104,14 @@ def test_a_count_is_the_number_of_values_behind_the_group_however_it_is_divided(
     assert one(records, "m.note", level="county", aggregate="count") == [3]
     result = mapped(view({"name": "x", "from": "m.rate", "aggregate": "count"}, frequency="quarter"), KNOWN, records)
     assert values(result) == [2, 1]
+
+
+def test_of_what_nobody_reported_none_is_counted() -> None:
+    records = {"m": [month(EAST, "2025-01", flow=1)], "e": [month(WEST, "2025-01-02", hurt=1)]}
+    document = view(
+        {"name": "x", "from": "m.flow", "aggregate": "count"}, {"name": "h", "from": "e.hurt", "aggregate": "count"}
+    )
+    assert shown(mapped(document, KNOWN, records)) == [{"x": 1, "h": 0}, {"x": 0, "h": 1}]
 
 
 @pytest.mark.parametrize(("aggregate", "expected"), [("min", 10), ("max", 60), ("sum", 13), ("last", 9)])
@@ -219,85 +219,6 @@ def test_in_a_coarser_view_the_past_moves_by_the_coarser_period() -> None:
     assert values(mapped(document, KNOWN, records)) == [None, 3]
 
 
-def test_a_list_repeats_the_figures_of_its_region_on_each_of_its_rows() -> None:
-    known = catalogue(
-        dataset("y", "year", element("people", unit="人")),
-        dataset("h", "year", element("id", "text", "attribute"), element("threatened", unit="人"), key=("id",)),
-    )
-    records = {
-        "y": [month(EAST, "2025", people=100), month(WEST, "2025", people=50)],
-        "h": [
-            month(EAST, "2025", id="b", threatened=2),
-            month(EAST, "2025", id="a", threatened=1),
-            month(EAST, "2025", id="c", threatened=None),
-        ],
-    }
-    document = view(
-        {"name": "id", "from": "h.id"}, {"name": "x", "from": "h.threatened"}, {"name": "p", "from": "y.people"}
-    )
-    result = mapped(document, known, records)
-    assert result.key == ("id",)
-    assert result.frame["key:id"].to_list() == ["a", "b", "c"]
-    assert shown(result) == [
-        {"id": "a", "x": 1, "p": 100},
-        {"id": "b", "x": 2, "p": 100},
-        {"id": "c", "x": None, "p": 100},
-    ]
-
-
-def test_a_list_is_taken_together_at_a_coarser_grain() -> None:
-    known = catalogue(
-        dataset("h", "year", element("id", "text", "attribute"), element("threatened", unit="人"), key=("id",))
-    )
-    records = {
-        "h": [
-            month(EAST, "2025", id="a", threatened=1),
-            month(EAST, "2025", id="b", threatened=2),
-            month(WEST, "2025", id="a", threatened=4),
-        ]
-    }
-    document = view({"name": "x", "from": "h.threatened"}, level="county")
-    assert (values(mapped(document, known, records)), mapped(document, known, records).key) == ([7], ())
-    counted = view({"name": "x", "from": "h.id", "aggregate": "count"}, level="county")
-    assert values(mapped(counted, known, records)) == [3]
-
-
-def test_the_latest_of_a_list_is_that_of_each_of_its_keys() -> None:
-    known = catalogue(
-        dataset("h", "month", element("id", "text", "attribute"), element("threatened", unit="人"), key=("id",))
-    )
-    records = {
-        "h": [
-            month(EAST, "2025-01", id="a", threatened=1),
-            month(EAST, "2025-02", id="a", threatened=2),
-            month(EAST, "2025-01", id="b", threatened=10),
-        ]
-    }
-    assert values(mapped(view({"name": "x", "from": "h.threatened"}), known, records)) == [12]
-
-
-def test_a_standing_list_joins_the_periods_of_other_data() -> None:
-    known = catalogue(
-        dataset("y", "year", element("people", unit="人")),
-        dataset("h", "once", element("id", "text", "attribute"), element("depth", unit="米"), key=("id",)),
-    )
-    records = {
-        "y": [month(EAST, "2024", people=1), month(EAST, "2025", people=2)],
-        "h": [{"region": EAST, "id": "a", "depth": 3}],
-    }
-    document = view({"name": "x", "from": "h.depth"}, {"name": "p", "from": "y.people"})
-    assert shown(mapped(document, known, records)) == [{"x": 3, "p": 1}, {"x": 3, "p": 2}]
-
-
-@pytest.mark.parametrize(
-    ("type", "key", "expected"), [("integer", "7", 7), ("date", "2025-03-17", "2025-03-17"), ("code", "x", "x")]
-)
-def test_a_key_is_read_as_its_own_kind(type: str, key: str, expected: Any) -> None:
-    known = catalogue(dataset("h", "year", element("id", type, "attribute"), element("n"), key=("id",)))
-    result = mapped(view({"name": "x", "from": "h.id"}), known, {"h": [month(EAST, "2025", id=key, n=1)]})
-    assert [str(value) for value in values(result)] == [str(expected)]
-
-
 def test_rows_come_in_the_order_of_code_period_and_key() -> None:
     records = {
         "m": [
@@ -371,71 +292,6 @@ def test_constants_codes_and_defaults() -> None:
     assert [row["n"] for row in rows] == [None, "七", None]
     assert [row["d"] for row in rows] == [Fraction("0.25"), Fraction("1.5"), Fraction("0.25")]
     assert {(row["c"], row["v"], row["t"]) for row in rows} == {("统一采集", Fraction("1.5"), True)}
-
-
-def test_only_the_elements_of_the_fields_are_asked_of_the_sources() -> None:
-    plan = plan_of(
-        view(
-            {"name": "a", "from": "m.flow"},
-            {"name": "b", "expr": "y.people + y.births"},
-            {"name": "c", "from": "region.code"},
-        ),
-        KNOWN,
-    )
-    for names, asked in ((["a"], [("m", ("flow",))]), (["b", "c"], [("y", ("people", "births"))]), (["c"], [])):
-        sources = GivenRecords(KNOWN, {}, GivenCoverage())
-        run(plan.restricted(names), sources, GivenCoverage(), REGIONS, TODAY)
-        assert sources.asked == asked
-
-
-def test_a_restricted_plan_keeps_the_order_and_loses_the_key_with_the_list() -> None:
-    known = catalogue(
-        dataset("y", "year", element("n")), dataset("h", "year", element("id", "text"), element("m"), key=("id",))
-    )
-    plan = plan_of(
-        view({"name": "b", "from": "h.m"}, {"name": "a", "from": "y.n"}, {"name": "c", "from": "period"}), known
-    )
-    assert (plan.key, set(plan.elements)) == (("id",), {"h.m", "y.n"})
-    less = plan.restricted(["c", "a"])
-    assert ([each.name for each in less.fields], less.key, set(less.elements)) == (["a", "c"], (), {"y.n"})
-    with pytest.raises(KeyError):
-        plan.restricted(["nothing"])
-
-
-@pytest.mark.parametrize(
-    ("expr", "frequency", "back"),
-    [
-        ("m.flow", "month", 0),
-        ("previous(m.flow)", "month", 1),
-        ("previous(previous(m.flow))", "quarter", 1),
-        ("last_year(m.flow)", "month", 1),
-        ("last_year(previous(m.flow))", "month", 2),
-        ("ytd(m.flow)", "month", 0),
-        ("previous(ytd(m.flow))", "month", 1),
-        ("ytd(previous(m.flow))", "month", 1),
-        ("ytd(previous(ytd(previous(m.flow))))", "month", 2),
-        ("previous(previous(y.births))", "year", 2),
-        ("m.flow + last_year(last_year(m.flow))", "year", 2),
-    ],
-)
-def test_the_years_that_are_needed_are_told(expr: str, frequency: str, back: int) -> None:
-    plan = plan_of(view({"name": "x", "expr": expr}, frequency=frequency), KNOWN)
-    assert plan.years(frozenset({2025})) == frozenset(range(2025 - back, 2026))
-    assert plan.years(None) is None
-
-
-def test_a_view_without_periods_needs_all_years() -> None:
-    assert plan_of(view({"name": "x", "from": "o.area"}, frequency="once"), KNOWN).years(frozenset({2025})) is None
-
-
-def test_sixty_fields_compile_in_well_under_a_twentieth_of_a_second() -> None:
-    fields = [
-        {"name": f"f{n}", "expr": f"(m.flow + {n}) / (y.people + y.births) * 100", "decimals": 2} for n in range(60)
-    ]
-    began = time.perf_counter()
-    plan, faults = check_view(view(*fields), "", KNOWN)
-    assert time.perf_counter() - began < 0.05
-    assert plan is not None, faults
 
 
 def test_periods_of_the_answer_are_ordinals_of_the_grain() -> None:

@@ -37,7 +37,7 @@ STATES = (
 )
 REGIONS = RegionIndex(STATES)
 IDS = {"county": [1, 2], "township": [11, 12, 13, 14, 15, 21], "village": [111, 112]}
-EXAMPLES = int(os.environ.get("MAPPING_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("MAPPING_EXAMPLES", "100"))
 
 PERIODS = {
     "once": [""],
@@ -216,6 +216,7 @@ def allowed(
     return False
 
 
+# Shrinking takes minutes here; set MAPPING_SHRINK to have it, MAPPING_EXAMPLES for a longer search.
 PHASES = [Phase.explicit, Phase.generate] + ([Phase.shrink] if "MAPPING_SHRINK" in os.environ else [])
 
 

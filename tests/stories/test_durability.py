@@ -2,105 +2,118 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import pytest
+from sqlalchemy import func, select
 
-from app.services.credentials import create_credential
-from app.services.registry import Registry
-from app.settings import Settings
+from app.store import epochs
+from app.store import tables as t
+from app.store.database import Database
 from tests.fixtures.databases import Kind
-from tests.fixtures.house import Clock, House
+from tests.fixtures.programs import Program, bearer, fresh, prepared, program
 from tests.fixtures.small import FILES
 
-
-class Server:
-    """``township serve`` as a process of its own."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        environment = {**os.environ, "TOWNSHIP_DATABASE_URL": url, "TOWNSHIP_DATA_DIR": str(folder)}
-        command = [sys.executable, "-m", "app.cli", "serve", "--port", "0"]
-        self.process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        self.address = self.process.stdout.readline().strip().rpartition(" ")[2]
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+TOWNSHIPS = ("430101101", "430101102")
+WELLS = 6_000
+pytestmark = pytest.mark.slow
 
 
-def prepared(url: str, folder: Path) -> str:
-    """A registry with the small catalogue and a clerk's key."""
-    with Registry.open(Settings(database_url=url, data_dir=folder)) as registry:
-        House(registry, "", Clock()).apply(FILES)
-        return create_credential(registry, "clerk", "region", region="430101")[1]
-
-
-def post(server: Server, key: str, year: int) -> httpx.Response:
-    rows = [
-        {"region": region, "period": str(year), "total": 3, "men": 1, "women": 2}
-        for region in ("430101101", "430101102")
-    ]
+def post_people(served: Program, key: str, year: int) -> httpx.Response:
+    """A small submission: both townships of one year."""
+    rows = [{"region": region, "period": str(year), "total": 3, "men": 1, "women": 2} for region in TOWNSHIPS]
     return httpx.post(
-        f"{server.address}/v1/submissions",
-        json={"dataset": "people", "rows": rows},
-        headers={"Authorization": f"Bearer {key}"},
-        timeout=30,
+        f"{served.address}/v1/submissions", json={"dataset": "people", "rows": rows}, headers=bearer(key), timeout=60
     )
 
 
-def years_held(server: Server, key: str) -> dict[str, int]:
-    answer = httpx.get(f"{server.address}/v1/datasets/people/records", headers={"Authorization": f"Bearer {key}"})
-    counted: dict[str, int] = {}
-    for record in answer.json()["records"]:
-        counted[record["period"]] = counted.get(record["period"], 0) + 1
-    return counted
+def post_wells(served: Program, key: str, number: int) -> httpx.Response:
+    """A large one: a workbook with thousands of wells that no other has."""
+    lines = [f"{TOWNSHIPS[row % 2]},{number}-{row},{row}.25" for row in range(WELLS)]
+    return httpx.post(
+        f"{served.address}/v1/submissions",
+        files={"file": ("wells.csv", "\n".join(["region,number,depth", *lines]).encode())},
+        data={"dataset": "wells"},
+        headers=bearer(key),
+        timeout=60,
+    )
+
+
+def going_on(
+    send: Callable[[Program, str, int], httpx.Response],
+    served: Program,
+    key: str,
+    numbers: Iterator[int],
+    acknowledged: set[str],
+) -> threading.Thread:
+    """Sends one after the other until the server is gone; notes the id of each that was acknowledged."""
+
+    def run() -> None:
+        while True:
+            try:
+                answer = send(served, key, next(numbers))
+            except httpx.TransportError:
+                return
+            if answer.status_code == 201:
+                acknowledged.add(answer.json()["id"])
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
 
 
 def test_a_killed_server_keeps_what_it_acknowledged_and_nothing_by_half(
     database_kind: Kind, new_url: Callable[[Kind], str], tmp_path: Path
 ) -> None:
     url = new_url(database_kind)
-    key = prepared(url, tmp_path)
+    clerk, water, admin = prepared(url, tmp_path, FILES, {"region": "430101"}, {"department": "water"}, {"admin": True})
     acknowledged: set[str] = set()
-    sent = 1900
-    for pause in (0.0, 0.013, 0.041):
-        server = Server(url, tmp_path)
-        answer = post(server, key, sent)
-        assert answer.status_code == 201, answer.text
-        acknowledged.add(str(sent))
-        sent += 1
+    years, numbers = itertools.count(1900), itertools.count(1)
+    takes = None
+    for share in (0.55, 0.9):
+        with program(url, tmp_path) as served:
+            if takes is None:
+                started = time.monotonic()
+                acknowledged.add(post_wells(served, water, next(numbers)).json()["id"])
+                takes = time.monotonic() - started
+            else:
+                held = fresh(served.address, "/v1/datasets/people/records", admin, limit="10000").json()["records"]
+                assert len(held) == 2 * len({record["period"] for record in held}) > 0
+            acknowledged.add(post_people(served, clerk, next(years)).json()["id"])
+            threads = [
+                going_on(post_people, served, clerk, years, acknowledged),
+                going_on(post_wells, served, water, numbers, acknowledged),
+            ]
+            time.sleep(takes * share)
+            served.stop(signal.SIGKILL)
+            for thread in threads:
+                thread.join()
+        whole, of_one_piece = applied(url, tmp_path)
+        assert acknowledged <= whole
+        assert of_one_piece
+    assert len(acknowledged) >= 3
 
-        def uploading(server: Server = server) -> None:
-            nonlocal sent
-            while True:
-                year, sent = sent, sent + 1
-                try:
-                    if post(server, key, year).status_code == 201:
-                        acknowledged.add(str(year))
-                except httpx.HTTPError:
-                    return
 
-        thread = threading.Thread(target=uploading)
-        thread.start()
-        time.sleep(0.3 + pause)
-        server.kill()
-        thread.join()
-    server = Server(url, tmp_path)
+def applied(url: str, folder: Path) -> tuple[set[str], bool]:
+    """The submissions that the database says are applied; and whether it holds all that they say, and nothing else."""
+    database = Database.open(url, folder)
+    version, submission = t.record_version.c, t.submission.c
     try:
-        held = years_held(server, key)
+        with database.read() as cx:
+            told = dict(cx.execute(select(submission.id, submission.counts).where(submission.status == "applied")).all())
+            counted = dict(
+                cx.execute(select(version.submission_id, func.count()).group_by(version.submission_id)).all()
+            )
+            newest = cx.execute(select(func.max(version.epoch))).scalar_one()
+            logged = cx.execute(select(func.max(t.epoch_log.c.epoch))).scalar_one()
+            epoch = epochs.current(cx)
     finally:
-        server.kill()
-    assert acknowledged <= set(held)
-    assert set(held.values()) == {2}
+        database.close()
+    whole = {identity: counts["new"] + counts["changed"] for identity, counts in told.items()}
+    return set(told), whole == counted and newest <= epoch == logged
