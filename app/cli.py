@@ -14,6 +14,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {  # in the order of `township --help`, g
     "app.host.keeping_commands": ("backup", "restore", "copy"),
     "app.client.commands": ("upload", "template", "submissions", "confirm", "pull"),
     "app.host.credential_commands": ("credentials",),
+    "app.client.mapping_commands": ("mapping",),
 }
 
 

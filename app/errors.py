@@ -93,7 +93,7 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
+class Problem(Exception):
     """A request that cannot be answered. ``code`` is a key of ERROR_CODES; ``detail`` says what and where."""
 
     code: str

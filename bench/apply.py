@@ -34,16 +34,15 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def measured(title: str, arguments: Sequence[str], environment: Mapping[str, str], expected: int = 0) -> str:
     """Runs ``township`` with these arguments, prints seconds and memory, and gives what it printed."""
-    output = tempfile.TemporaryFile()
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", *arguments], env=dict(environment), stdout=output, stderr=subprocess.STDOUT
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - started
-    output.seek(0)
-    said = output.read().decode()
+    command = [sys.executable, "-m", "app.cli", *arguments]
+    with tempfile.TemporaryFile() as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - started
+        output.seek(0)
+        said = output.read().decode()
     last = said.strip().splitlines()[-1] if said.strip() else ""
     print(f"{title:<34} {seconds:6.2f} s  {used.ru_maxrss / 1024:6.0f} MB   {last[:60]}", flush=True)
     if process.returncode != expected:

@@ -104,7 +104,13 @@ def _kind_of(place: int, measure: str) -> list[str]:
     unit = UNITS[place // 3 % len(UNITS)]
     if place < 22:
         whole = ["    type: integer"] if unit in ("人", "户", "个") else ["    type: decimal", "    decimals: 2"]
-        return [*whole, f"    unit: {unit}", f"    measure: {measure}", "    min: 0", f"    required: {str(place < 3).lower()}"]
+        return [
+            *whole,
+            f"    unit: {unit}",
+            f"    measure: {measure}",
+            "    min: 0",
+            f"    required: {str(place < 3).lower()}",
+        ]
     if place < 25:
         return ["    type: text", "    measure: attribute", "    pattern: '[^;]{1,60}'"]
     if place < 27:

@@ -129,7 +129,7 @@ def main() -> None:
             key, clerk = fill(registry, asked.townships, asked.months)
         environment = {**os.environ, "TOWNSHIP_DATABASE_URL": url, "TOWNSHIP_DATA_DIR": name}
         command = [sys.executable, "-m", "app.cli", "serve", "--port", "0"]
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             address = process.stdout.readline().strip().rpartition(" ")[2]
             try:

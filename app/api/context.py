@@ -21,6 +21,7 @@ from app.services.mapped import MappedViews
 from app.services.naming import StateNames
 from app.services.read import ViewReader
 from app.services.registry import Registry
+from app.services.view_forms import ViewFormReader
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Errands:
     follower: ViewFollower
     records: DatasetReader
     explainer: ViewExplainer
+    forms: ViewFormReader
 
 
 def errands_of(registry: Registry) -> Errands:
@@ -49,6 +51,7 @@ def errands_of(registry: Registry) -> Errands:
         ViewFollower(registry, views, names, auditing),
         DatasetReader(registry, views, auditing),
         ViewExplainer(registry, views, names, auditing),
+        ViewFormReader(registry, views, auditing),
     )
 
 

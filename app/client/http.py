@@ -22,6 +22,7 @@ import httpx
 from app.client.administration import Administration
 from app.client.connection import TIMEOUT, Connection, Json, Parameters, Sink, comma_list, decoded
 from app.client.exact_json import joined
+from app.client.mappings import Mappings
 from app.client.retries import Retries
 from app.client.settings import ClientSettings
 from app.client.transfer import Download, Memory, Progress, Watched
@@ -47,6 +48,7 @@ class Township:
     ) -> None:
         self._connection = Connection(url, key, timeout=timeout, retries=retries, transport=transport)
         self.admin = Administration(self._connection)
+        self.mappings = Mappings(self._connection)
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -85,7 +85,7 @@ def _columns(
     remarks: list[str],
 ) -> dict[str, str]:
     by_name = {each.name: each for each in fields}
-    captions = [unit for text in caption_units(block.above) if (unit := names.unit(text)) is not None]
+    captions = [unit for text in caption_units(block.above, names) if (unit := names.unit(text)) is not None]
     columns: dict[str, str] = {}
     for heading in block.headings:
         letters = column_letter(heading.column)

@@ -53,8 +53,8 @@ class Behind:
         """The records that the reading takes at each point, missing values left out.
 
         Columns: row (number of the point), region, period (the dataset's own), key (its key values), value (of a
-        number an integer over the scale of the records). ``missing``: a record of the row itself is given also where
-        its value is missing.
+        number an integer over the scale of the records). ``missing``: the place of the row's own record is given also
+        where the value is missing, whether or not there is a record: one may be there for what may not be seen.
         """
         dataset = self.dataset(reading)
         records = self.readings.records(dataset)
@@ -65,9 +65,9 @@ class Behind:
         columns = ["row", "region", pl.col("own").alias("period"), key, value.alias("value")]
         if not self.readings.is_aggregated(dataset):
             asked = asked.with_columns(own=convert_ordinals(pl.col("period"), grain, dataset.frequency))
-            frame = records.frame if missing else records.frame.filter(value.is_not_null())
+            frame = records.frame.filter(value.is_not_null()).rename({"period": "own"})
             on = ["region", "own", *records.keys]
-            return asked.select("row", *on).join(frame.rename({"period": "own"}), on=on).select(columns)
+            return asked.select("row", *on).join(frame, on=on, how="left" if missing else "inner").select(columns)
         spread: Iterable[int] | None = None
         if coarser_in_time(dataset, grain):
             spread = points.frame["period"].unique().to_list()
@@ -117,7 +117,7 @@ class Behind:
         """By element path the distinct records (row, region, period, key) behind the tree at each point."""
         found: dict[str, list[pl.DataFrame]] = {}
         for each in reached(tree, points):
-            # A record of the row itself says where its value comes from also where that value is “missing”.
+            # That a value is missing may have been reported too.
             records = self.records(each.reading, each.points, missing=True)
             found.setdefault(each.reading.path, []).append(_linked(records, each.links).select(CELL))
         return {path: pl.concat(frames).unique(maintain_order=True) for path, frames in found.items()}

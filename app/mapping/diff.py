@@ -21,6 +21,8 @@ _ASPECTS: Mapping[str, tuple[str, str]] = {
     "rounding": ("舍入方式", "rounding"),
     "default": ("缺失时的值", "default"),
     "aggregate": ("汇总方式", "aggregate"),
+    "otherwise": ("其余代码的目标", "otherwise"),
+    "complete": ("完整性要求", "complete"),
 }
 
 
@@ -52,6 +54,8 @@ def _of_view(old: ViewSpec, new: ViewSpec) -> Iterable[Change]:
         ("department", "部门", old.department, new.department),
         ("grain.level", "行的层级", old.level, new.level),
         ("grain.frequency", "行的频度", old.frequency, new.frequency),
+        ("regions", "区划口径", old.regions, new.regions),
+        ("strict_codes", "代码对照须完整", _yes(old.strict_codes), _yes(new.strict_codes)),
     ):
         if was != becomes:
             yield Change("view", None, aspect, f"{words}由“{was}”改为“{becomes}”", f"{aspect}: from {was} to {becomes}")
@@ -126,6 +130,10 @@ def _source(field: FieldSpec) -> str:
     if field.source is not None:
         return f"取自 {field.source}"
     return f"常量“{field.value}”"
+
+
+def _yes(truth: bool) -> str:  # noqa: FBT001 - the truth is what is told
+    return "是" if truth else "否"
 
 
 def _said(value: Any) -> str:

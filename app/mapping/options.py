@@ -1,4 +1,4 @@
-"""The options of a field in a view's document: one small object each.
+"""The keys of a view's document and the options of its fields: one small object each.
 
 The reader of documents takes the known keys from here, and so does the reference documentation.
 """
@@ -11,13 +11,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One key of a field."""
+    """One key of a view or a field."""
 
     key: str
     description: str
     description_en: str
     example: str
 
+
+_VIEW_TABLE: tuple[Option, ...] = (
+    Option("code", "视图的代码，写在地址里", "the code of the view, as in addresses", "ecology-rural"),
+    Option("department", "读它的部门", "the department that reads it", "ecology"),
+    Option("title", "视图的标题", "the title of the view", "农村环境整治台账"),
+    Option("grain", "一行是什么：层级和频度", "what a row is: level and frequency", "{level: township, frequency: year}"),
+    Option(
+        "regions",
+        "过去各期的数归到哪里：historical 当期的区划（默认），present 沿承继关系归到今天的区划",
+        "where figures of past periods stand: under the regions of their period, or carried to those of today",
+        "present",
+    ),
+    Option(
+        "strict_codes",
+        "true 时，代码对照漏写了目标又没有 otherwise 就不能保存",
+        "true: a mapping of codes that leaves one without a target, and has no otherwise, is refused",
+        "true",
+    ),
+    Option("fields", "字段，按次序", "the fields, in order", "[{name: dm, from: region.code}]"),
+)
 
 _TABLE: tuple[Option, ...] = (
     Option("name", "字段在部门一方的名称，任意文本，不重复", "the department's own name, any text, unique", "czrk_w"),
@@ -45,9 +65,15 @@ _TABLE: tuple[Option, ...] = (
     ),
     Option(
         "codes",
-        '代码对照：规范代码到部门代码；真假值的键为 "true" 和 "false"；没有写目标的读作缺失',
-        "canonical code to the department's; a code without a target reads as missing",
+        '代码对照：规范代码到部门代码；真假值的键为 "true" 和 "false"；没有写目标的见 otherwise',
+        "canonical code to the department's; for a code without a target see otherwise",
         '{"true": "Y", "false": "N"}',
+    ),
+    Option(
+        "otherwise",
+        "codes 没有写目标的代码成为什么；不写或写 null 时读作缺失，保存时会提醒",
+        "what a code without a target becomes; without it, or null, such a code is missing, and saving warns",
+        '"其他"',
     ),
     Option(
         "default",
@@ -61,6 +87,14 @@ _TABLE: tuple[Option, ...] = (
         "how records come to a coarser grain: sum, last, mean, min, max or count",
         "mean",
     ),
+    Option(
+        "complete",
+        "required：汇总范围内每个区划、每一期都有数才给出，否则缺失；不写时有几个汇总几个",
+        "required: an aggregate is missing unless every region and period of its group has a value",
+        "required",
+    ),
 )
+
+VIEW_OPTIONS: Mapping[str, Option] = {option.key: option for option in _VIEW_TABLE}
 
 OPTIONS: Mapping[str, Option] = {option.key: option for option in _TABLE}

@@ -70,6 +70,8 @@ class CompiledField:
     rounding: Rounding = "half_up"
     codes: Mapping[str, str] | None = None
     default: Constant | date | None = None
+    otherwise: str | None = None
+    complete: bool = False
 
     @property
     def name(self) -> str:

@@ -16,21 +16,25 @@ from typing import Any, Literal, cast
 
 from app.catalogue.model import FREQUENCIES, LEVELS, Frequency, Level
 from app.errors import Fault
-from app.mapping.options import OPTIONS
+from app.mapping.options import OPTIONS, VIEW_OPTIONS
 
 Rounding = Literal["half_up", "half_even"]
 Aggregate = Literal["sum", "last", "mean", "min", "max", "count"]
+Complete = Literal["required"]
+Regions = Literal["historical", "present"]
 Constant = str | bool | Decimal
 
 ROUNDINGS: tuple[Rounding, ...] = ("half_up", "half_even")
 AGGREGATES: tuple[Aggregate, ...] = ("sum", "last", "mean", "min", "max", "count")
+COMPLETES: tuple[Complete, ...] = ("required",)
+REGIONS: tuple[Regions, ...] = ("historical", "present")
 MOST_DECIMALS = 18
 MOST_FIELDS = 2_000
 MOST_NAME_CHARACTERS = 200
 MOST_CONSTANT_CHARACTERS = 2_000
 MOST_CONSTANT_DIGITS = 30
 
-VIEW_KEYS = ("code", "department", "title", "grain", "fields")
+VIEW_KEYS = tuple(VIEW_OPTIONS)
 GRAIN_KEYS = ("level", "frequency")
 FIELD_KEYS = tuple(OPTIONS)
 _Tell = Callable[[str, str], None]  # records a fault at a place
@@ -53,6 +57,8 @@ class FieldSpec:
     codes: Mapping[str, str] | None = None
     default: Constant | None = None
     aggregate: Aggregate | None = None
+    otherwise: str | None = None
+    complete: Complete | None = None
 
     def document(self) -> dict[str, Any]:
         """The field in the document's form; options that were not given are left out, decimals stay exact."""
@@ -66,15 +72,21 @@ class FieldSpec:
             ("decimals", self.decimals),
             ("rounding", self.rounding),
             ("codes", dict(self.codes) if self.codes is not None else None),
+            ("otherwise", self.otherwise),
             ("default", _plain(self.default)),
             ("aggregate", self.aggregate),
+            ("complete", self.complete),
         ]
         return {key: value for key, value in pairs if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class ViewSpec:
-    """One department's own schema: its grain (``level`` and ``frequency``) and its fields, in order."""
+    """One department's own schema: its grain (``level`` and ``frequency``) and its fields, in order.
+
+    ``regions``: under which regions the figures of past periods stand, those of their period (``historical``) or those
+    of today (``present``). ``strict_codes``: a mapping of codes that leaves one without a target is a fault.
+    """
 
     code: str
     department: str
@@ -82,16 +94,22 @@ class ViewSpec:
     level: Level
     frequency: Frequency
     fields: tuple[FieldSpec, ...]
+    regions: Regions = "historical"
+    strict_codes: bool = False
 
     def document(self) -> dict[str, Any]:
         """The view in the document's form; ``parse_view`` of it gives this spec again."""
-        return {
+        document: dict[str, Any] = {
             "code": self.code,
             "department": self.department,
             "title": self.title,
             "grain": {"level": self.level, "frequency": self.frequency},
-            "fields": [each.document() for each in self.fields],
         }
+        if self.regions != "historical":
+            document["regions"] = self.regions
+        if self.strict_codes:
+            document["strict_codes"] = True
+        return document | {"fields": [each.document() for each in self.fields]}
 
 
 def field_place(index: int, name: str) -> str:
@@ -108,6 +126,8 @@ class Form:
     title: str = ""
     level: Level | None = None
     frequency: Frequency | None = None
+    regions: Regions = "historical"
+    strict_codes: bool = False
     fields: dict[int, FieldSpec] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
@@ -115,7 +135,16 @@ class Form:
         """The spec of all sound fields, or None without a grain."""
         if self.level is None or self.frequency is None:
             return None
-        return ViewSpec(self.code, self.department, self.title, self.level, self.frequency, tuple(self.fields.values()))
+        return ViewSpec(
+            self.code,
+            self.department,
+            self.title,
+            self.level,
+            self.frequency,
+            tuple(self.fields.values()),
+            self.regions,
+            self.strict_codes,
+        )
 
 
 def parse_view(document: Any, file: str) -> tuple[ViewSpec | None, list[Fault]]:
@@ -139,6 +168,8 @@ def read_form(document: Any, file: str) -> Form:
     form.department = _code(document, "department", fault)
     form.title = _title(document, "", fault) or form.code
     _read_grain(document.get("grain"), form, fault)
+    form.regions = cast("Regions", _choice(document, "regions", REGIONS, "regions", fault) or "historical")
+    form.strict_codes = _truth(document, "strict_codes", fault)
     fields = document.get("fields")
     if not isinstance(fields, Sequence) or isinstance(fields, str) or not fields:
         fault("fields", "须是至少有一个字段的列表（a list of at least one field is needed）")
@@ -216,6 +247,8 @@ def _read_field(document: Mapping[Any, Any], name: str, place: str, fault: _Tell
         codes=_codes(document, place, fault),
         default=_constant(document, "default", place, fault),
         aggregate=cast("Aggregate | None", _choice(document, "aggregate", AGGREGATES, place, fault)),
+        otherwise=_otherwise(document, place, fault),
+        complete=cast("Complete | None", _choice(document, "complete", COMPLETES, place, fault)),
     )
 
 
@@ -283,6 +316,22 @@ def _codes(document: Mapping[Any, Any], place: str, fault: _Tell) -> Mapping[str
             fault(place, f"codes 中“{code}: {target}”须都写成文本，请加引号（codes and targets are text: quote them）")
             return None
     return dict(value)
+
+
+def _otherwise(document: Mapping[Any, Any], place: str, fault: _Tell) -> str | None:
+    value = document.get("otherwise")
+    if value is None or (isinstance(value, str) and "\x00" not in value and len(value) <= MOST_CONSTANT_CHARACTERS):
+        return value
+    fault(place, f"otherwise“{value}”须是文本，请加引号；不写或写 null 表示缺失（otherwise is text, or null for missing）")
+    return None
+
+
+def _truth(document: Mapping[Any, Any], key: str, fault: _Tell) -> bool:
+    value = document.get(key)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    fault(key, f"{key} 须是 true 或 false（{key} is true or false）")
+    return False
 
 
 def _constant(document: Mapping[Any, Any], key: str, place: str, fault: _Tell) -> Constant | None:

@@ -51,8 +51,8 @@ class Counts:
 class Input:
     """One element as it was read at a ``period`` of the grain: its ``value``, made of ``cells``.
 
-    Cells come in order of region id, period and key. ``counts`` only where records were aggregated; of a record of the
-    row itself the cell is there also where its value is missing.
+    Cells come in order of region id, period and key. ``counts`` only where records were aggregated; the row's own
+    cell is there also where its value is missing.
     """
 
     reading: Reading

@@ -66,9 +66,9 @@ class Explained:
         found: list[dict[str, Any]] = []
         room = MOST_CELLS
         for each in traced.inputs:
-            cells = sorted(self._cells(cx, each), key=_order)[:room]
-            room -= len(cells)
-            found.append(self._input(each, cells))
+            cells = sorted(self._cells(cx, each), key=_order)
+            found.append(self._input(each, cells, room))
+            room = max(0, room - len(cells))
         ids = {cell["submission"] for each in found for cell in each["cells"] if cell["submission"] is not None}
         known = origins(cx, ids)
         return found, [self._submission(known[identity]) for identity in sorted(known)]
@@ -88,9 +88,11 @@ class Explained:
         held = dict(values_at(cx, dataset.code, list(places), self.state.epoch))
         keys = self._keys(dataset, each)
         # Of all that a record holds, this one element's value alone is looked at.
+        documents = ((cell, held.get(place, {}).get(element.code, {})) for place, cell in places.items())
         return [
-            self._cell(cell, dataset, element, held.get(place, {}).get(element.code, {}), keys)
-            for place, cell in places.items()
+            self._cell(cell, dataset, element, document, keys)
+            for cell, document in documents
+            if document or cell.value is not None
         ]
 
     def _keys(self, dataset: Dataset, each: Input) -> frozenset[str]:
@@ -101,7 +103,7 @@ class Explained:
             return frozenset(dataset.key)
         return frozenset(code for code in dataset.key if self.coverage.everywhere(f"{dataset.code}.{code}"))
 
-    def _input(self, each: Input, cells: list[dict[str, Any]]) -> dict[str, Any]:
+    def _input(self, each: Input, cells: list[dict[str, Any]], room: int) -> dict[str, Any]:
         element = self.view.plan.element(each.reading.path)
         steps = each.reading.steps
         return {
@@ -113,8 +115,8 @@ class Explained:
             "over_time": steps.over_time,
             "over_regions": steps.over_regions,
             "counts": None if each.counts is None else _counts(each.counts),
-            "cells_in_all": len(each.cells),
-            "cells": cells,
+            "cells_in_all": len(cells),
+            "cells": cells[:room],
         }
 
     def _cell(

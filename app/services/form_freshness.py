@@ -74,5 +74,3 @@ def of_column(column: Mapping[str, Any], known: Mapping[str, Freshness], state: 
         return Period.parse(period, dataset.frequency).end.isoformat() if period else "9999"
 
     return known[min(paths, key=end)]
-
-

@@ -133,7 +133,9 @@ def _binding(
         sheet = request.sheet or (binding.sheet if binding is not None else grids.grids[0].name if grids.grids else "")
         first = request.first_row or (binding.first_row if binding is not None else None)
         if first is None:
-            raise _invalid([Fault("form", "first_row", "须给出首个数据行 first_row（the first row of data is needed）")])
+            raise _invalid(
+                [Fault("form", "first_row", "须给出首个数据行 first_row（the first row of data is needed）")]
+            )
         grid = next((each for each in grids.grids if each.name == sheet), None)
         columns = {name: letters.strip().upper() for name, letters in request.columns.items()}
         below = total_row(grid, first, frozenset(columns.values())) if grid is not None else None

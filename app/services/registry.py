@@ -189,10 +189,8 @@ class Registry:
                     known.views, known.agreements, part_revisions,
                 )  # fmt: skip
             stored = {(item.kind, item.code): item for item in definitions.latest(cx, at)}
-        if known is not None and _catalogue_part(stored) == _catalogue_part(known.stored):
-            catalogue = known.catalogue
-        else:
-            catalogue = read_catalogue(stored)
+        same = known is not None and _catalogue_part(stored) == _catalogue_part(known.stored)
+        catalogue = known.catalogue if known is not None and same else read_catalogue(stored)
         views = {}
         for (kind, code), item in stored.items():
             if kind == "view":

@@ -81,22 +81,38 @@ def open_part(path: Path) -> Part:
     """The part of ``path``; raises ``DamagedPartError`` unless its bytes are those that were written."""
     named = path.name.removesuffix(SUFFIX).partition("-")[2]
     try:
-        size = path.stat().st_size
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if hashlib.blake2b(mapped, digest_size=20).hexdigest() != named:
-            raise DamagedPartError(f"{path.name}: the bytes are not those of the name")
-        reader = pa.ipc.open_file(pa.py_buffer(mapped))
+    except ValueError as error:  # nothing in it
+        raise DamagedPartError(f"{path.name}: {error}") from error
+    if hashlib.blake2b(mapped, digest_size=20).hexdigest() != named:
+        raise DamagedPartError(f"{path.name}: the bytes are not those of the name")
+    return _part(mapped, named, path.name)
+
+
+def part_in_memory(built: BuiltPart) -> Part:
+    """The same part without a file: for when there is nowhere to keep one."""
+    table = _table(built)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    data = sink.getvalue()
+    return _part(data, hashlib.blake2b(data, digest_size=20).hexdigest(), "a part in memory")
+
+
+def _part(data: mmap.mmap | pa.Buffer, digest: str, name: str) -> Part:
+    try:
+        reader = pa.ipc.open_file(pa.py_buffer(data))
         about = json.loads((reader.schema.metadata or {}).get(_METADATA, b"{}"))
         if about.get("layout") != _LAYOUT:
-            raise DamagedPartError(f"{path.name}: another layout")
+            raise DamagedPartError(f"{name}: another layout")
         frame = pl.DataFrame(pl.from_arrow(reader.read_all()))
         recipe = Recipe(tuple(about["key"]), about["types"], about["units"], about["factors"])
     except (pa.ArrowException, ValueError, KeyError) as error:
-        raise DamagedPartError(f"{path.name}: {error}") from error
+        raise DamagedPartError(f"{name}: {error}") from error
     scale = {code: int(text) for code, text in about["scale"].items()}
     bound = {code: int(text) for code, text in about["bound"].items()}
-    return Part(frame, scale, bound, named, size, recipe)
+    return Part(frame, scale, bound, digest, len(data), recipe)
 
 
 def _digest(path: Path) -> str:

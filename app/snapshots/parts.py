@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -14,7 +15,16 @@ from urllib.parse import unquote
 from app.catalogue.model import Dataset
 from app.catalogue.units import UnitTable
 from app.snapshots.building import PartRow, build_part
-from app.snapshots.part_files import SUFFIX, DamagedPartError, Part, candidates, folder_of, open_part, write_part
+from app.snapshots.part_files import (
+    SUFFIX,
+    DamagedPartError,
+    Part,
+    candidates,
+    folder_of,
+    open_part,
+    part_in_memory,
+    write_part,
+)
 
 PartName = tuple[str, int, int]  # dataset, year, revision
 
@@ -143,16 +153,18 @@ class Parts:
         for path in candidates(folder, revision):
             try:
                 part = open_part(path)
-            except FileNotFoundError:
-                continue
             except DamagedPartError as error:
                 _log.warning("a damaged part is built anew: %s", error)
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
+                continue
+            except OSError:  # deleted meanwhile, or not ours to read
                 continue
             if part.recipe.fits(dataset, units):
                 return part
         built = build_part(dataset, units, load())
         try:
             return open_part(write_part(folder, revision, built))
-        except FileNotFoundError:  # the folder was deleted meanwhile
-            return open_part(write_part(folder, revision, built))
+        except OSError as error:  # the folder was deleted meanwhile, or there is no room in it
+            _log.warning("a part is kept in memory only: %s", error)
+            return part_in_memory(built)

@@ -7,14 +7,19 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 
-from app.catalogue.model import FREQUENCIES
-from app.catalogue.periods import Period
+from app.catalogue.model import FREQUENCIES, Dataset
+from app.catalogue.periods import PER_YEAR, Period
+from app.mapping.behind import Behind
 from app.mapping.compile import check_view
-from app.mapping.plan import CompiledField
+from app.mapping.members import Hierarchy
+from app.mapping.plan import CompiledField, FromElements, Plan
+from app.mapping.points import Points
+from app.mapping.readings import Readings
 from app.mapping.run import ResultTooLarge, run
 from app.mapping.trace import Input, Trace, trace
 from app.mapping.tree import Value
@@ -78,6 +83,85 @@ def test_every_cell_of_any_view_is_explained_as_it_is_answered(data: st.DataObje
             told = trace(plan, each.name, place, sources, coverage, MOVING, TODAY)
             assert finished(each, told) == row[each.name], each.name
             check_inputs(told, reference)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+@given(st.data())
+def test_hidden_data_changes_nothing_of_what_is_told(data: st.DataObject) -> None:
+    known = catalogue(
+        *(data.draw(datasets(f"d{n}")) for n in range(data.draw(st.integers(1, 2)))), codelists={"kinds": "12"}
+    )
+    grain = {
+        "level": data.draw(st.sampled_from(["township", "county"])),
+        "frequency": data.draw(st.sampled_from(FREQUENCIES)),
+    }
+    candidates = [data.draw(fields(known, number)) for number in range(4)]
+    document: dict[str, Any] = {"code": "v", "department": "ecology", "grain": grain, "fields": []}
+    for candidate in candidates:
+        if check_view(document | {"fields": [*document["fields"], candidate]}, "", known)[0] is not None:
+            document["fields"].append(candidate)
+    assume(document["fields"])
+    plan, _ = check_view(document, "", known)
+    assert plan is not None
+    granted = data.draw(grants(known))
+    coverage = GivenCoverage(lambda path, region, period: allowed(granted, path, region, period))
+    worlds = [{code: data.draw(records_of(of)) for code, of in known.datasets.items()} for _ in range(2)]
+    # The second world has the covered cells of the first and all others of its own.
+    second = {code: other(known.datasets[code], worlds[0][code], worlds[1][code], coverage) for code in worlds[0]}
+    told = []
+    for records in (worlds[0], second):
+        sources = GivenRecords(known, records, coverage)
+        try:
+            rows = actual(run(plan, sources, coverage, MOVING, TODAY))
+        except ResultTooLarge:
+            return
+        told.append([notes(plan, row, sources, coverage) for row in rows])
+    note(str(document))
+    assert told[0] == told[1]
+
+
+def notes(plan: Plan, row: dict[str, Any], sources: GivenRecords, coverage: GivenCoverage) -> list[Any]:
+    """Everything that may be told of a row: its fields traced, and the records and counts where they are covered."""
+    place = {"region": row["region"], "period": row["period"]}
+    place |= {f"key:{code}": key for code, key in zip(plan.key, row["key"], strict=True)}
+    hierarchy = Hierarchy(MOVING, TODAY)
+    found: list[Any] = [row]
+    for each in plan.fields:
+        found.append(trace(plan, each.name, place, sources, coverage, MOVING, TODAY))
+        only = plan.restricted([each.name])
+        schema = {column: pl.String if column.startswith("key:") else pl.Int32 for column in place}
+        frame = pl.DataFrame({column: [value] for column, value in place.items()}, schema=schema)
+        points = Points(frame, PER_YEAR.get(plan.frequency, 1))
+        assert isinstance(each.source, FromElements)
+        if not found[-1].covered:
+            continue
+        behind = Behind(Readings(only, sources, coverage, hierarchy))
+        counts = behind.counts(each.source.tree, points)
+        found.append(None if counts is None else counts.rows())
+        went_in = behind.went_in(each.source.tree, points)
+        found.append({path: sorted(map(str, frame.rows())) for path, frame in went_in.items()})
+    return found
+
+
+def other(
+    of: Dataset, first: list[dict[str, Any]], second: list[dict[str, Any]], coverage: GivenCoverage
+) -> list[dict[str, Any]]:
+    """The covered cells of ``first`` with the uncovered ones of ``second``."""
+    merged: dict[Any, dict[str, Any]] = {}
+    for records, wanted in ((first, True), (second, False)):
+        for record in records:
+            place = (record["region"], record["period"], record["k"])
+            empty = {name: record[name] for name in ("region", "period", "k")}
+            row = {**empty, **dict.fromkeys(code for code in of.by_code if code != "k")}
+            for each in of.elements:
+                own = Period.parse(record["period"], of.frequency)
+                if each.code != "k" and coverage.covers(each.path, record["region"], own) == wanted:
+                    row[each.code] = record[each.code]
+                    merged.setdefault(place, dict(row))[each.code] = record[each.code]
+            if wanted:
+                # A record that is there may have its key covered, which is a value too.
+                merged.setdefault(place, row)
+    return [merged[place] for place in sorted(merged)]
 
 
 def finished(each: CompiledField, told: Trace) -> Any:

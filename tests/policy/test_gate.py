@@ -102,7 +102,7 @@ def test_a_scope_and_a_permit_can_not_be_made_or_changed_by_others() -> None:
 
 
 def test_only_its_source_reports_to_a_dataset() -> None:
-    assert gate.permit_submission(CLERK, CATALOGUE.datasets["d"]).roots == {7}
+    assert gate.permit_submission(CLERK, CATALOGUE.datasets["d"]).roots == frozenset({7})
     assert gate.permit_submission(ECOLOGY, CATALOGUE.datasets["e"]).roots is None
     for caller, code in ((ADMIN, "d"), (ECOLOGY, "d"), (CLERK, "e"), (CONFIRMER, "d")):
         with pytest.raises(Problem) as refused:

@@ -89,6 +89,32 @@ def test_deleting_the_folder_costs_only_time(tmp_path):
     assert open_part(tmp_path).digest == first.digest
 
 
+def test_without_a_place_for_files_a_part_is_kept_in_memory_and_is_the_same(tmp_path, caplog):
+    kept = open_part(tmp_path / "there")
+    (tmp_path / "taken").write_text("a file stands where the folder would be", encoding="utf-8")
+    part = open_part(tmp_path / "taken")
+    assert part.frame.equals(kept.frame)
+    assert (part.digest, part.scale, part.bound, part.size) == (kept.digest, kept.scale, kept.bound, kept.size)
+    assert "in memory only" in caplog.text
+
+
+def test_a_folder_deleted_again_and_again_costs_only_time(tmp_path):
+    folder, done = tmp_path / "parts", threading.Event()
+
+    def delete():
+        while not done.is_set():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    thread = threading.Thread(target=delete)
+    thread.start()
+    try:
+        for revision in range(60):
+            assert open_part(folder, revision=revision).frame.height == len(ROWS)
+    finally:
+        done.set()
+        thread.join()
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "overwritten"])
 def test_a_damaged_file_is_noticed_and_built_anew(tmp_path, damage):
     whole = open_part(tmp_path)

@@ -36,7 +36,9 @@ def test_writers_and_readers_at_once_lose_nothing_and_meet_no_fault(
     database_kind: Kind, new_url: Callable[[Kind], str], tmp_path: Path
 ) -> None:
     url = new_url(database_kind)
-    clerk, reader, admin = prepared(url, tmp_path, FILES, {"region": "430101"}, {"department": "ecology"}, {"admin": True})
+    clerk, reader, admin = prepared(
+        url, tmp_path, FILES, {"region": "430101"}, {"department": "ecology"}, {"admin": True}
+    )
     done = threading.Event()
     statuses: list[int] = []
 
@@ -149,7 +151,7 @@ def test_deleting_the_snapshots_while_serving_costs_only_time(house: House, tmp_
             time.sleep(0.03)
     assert {status for status, _ in answers} == {200}
     body = house.client(ecology).get("/v1/views/people-view/records", params={"format": "csv"}).text
-    assert body.splitlines()[1].split(",")[3] == "0.8000"
+    assert body.splitlines()[1].split(",")[3] == "0.8"
     for path in snapshots.rglob("*.arrow"):
         path.unlink()
     again = house.client(ecology).get("/v1/views/people-view/records", params={"format": "csv"}).text

@@ -106,7 +106,9 @@ def applied(url: str, folder: Path) -> tuple[set[str], bool]:
     version, submission = t.record_version.c, t.submission.c
     try:
         with database.read() as cx:
-            told = dict(cx.execute(select(submission.id, submission.counts).where(submission.status == "applied")).all())
+            told = dict(
+                cx.execute(select(submission.id, submission.counts).where(submission.status == "applied")).all()
+            )
             counted = dict(
                 cx.execute(select(version.submission_id, func.count()).group_by(version.submission_id)).all()
             )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from app.cli import program
+from app.client.http import Township
 from tests.fixtures.house import House
 from tests.fixtures.small import FILES
 
@@ -142,3 +146,31 @@ def test_many_mappings_are_edited_as_one_yaml_document_all_or_none(small: House)
     assert not planned["applied"]
     assert admin.put("/v1/admin/mappings", content=right).json()["applied"]
     assert admin.get("/v1/admin/views/county-view").json()["title"] == "县级合计"
+
+
+def test_the_client_and_its_commands_do_the_same(small: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = small.key(admin=True)
+    monkeypatch.setenv("TOWNSHIP_URL", small.url)
+    monkeypatch.setenv("TOWNSHIP_KEY", key)
+    file = tmp_path / "views.yaml"
+    runner = CliRunner()
+
+    def run(*words: str) -> str:
+        result = runner.invoke(program("mapping"), ["mapping", *words])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    run("export", "-o", str(file))
+    file.write_text(file.read_text(encoding="utf-8").replace("人口考核", "人口年度考核"), encoding="utf-8")
+    assert "people-view" in run("import", str(file), "--dry-run")
+    assert "已生效" in run("import", str(file))
+    assert "人口年度考核" in run("diff", "people-view", "1", "2")
+    assert "2 行" in run("preview", "people-view")
+    assert "3" in run("restore", "people-view", "1")
+    with Township(small.url, key) as township:
+        document, _ = township.admin.definition("views", "people-view")
+        assert document["title"] == "人口考核"
+        document["title"] = "草稿"
+        assert township.mappings.put_draft("people-view", document)["faults"] == []
+        assert township.mappings.draft("people-view")["changes"]
+    assert "4" in run("publish", "people-view")

@@ -37,7 +37,9 @@ def test_what_was_written_through_one_worker_is_read_at_once_through_any(
     database_kind: Kind, new_url: Callable[[Kind], str], tmp_path: Path
 ) -> None:
     url = new_url(database_kind)
-    clerk, reader, admin = prepared(url, tmp_path, FILES, {"region": "430101"}, {"department": "ecology"}, {"admin": True})
+    clerk, reader, admin = prepared(
+        url, tmp_path, FILES, {"region": "430101"}, {"department": "ecology"}, {"admin": True}
+    )
     with program(url, tmp_path, workers=2) as served:
         first, second = served.workers()
         with httpx.Client(base_url=served.address, timeout=60) as one:
@@ -55,7 +57,9 @@ def test_what_was_written_through_one_worker_is_read_at_once_through_any(
             assert {seen(served.address, reader) for _ in range(FRESH_CONNECTIONS)} == {4.0}
 
             credential = fresh(served.address, "/v1/me", reader).json()["credential"]
-            ended = httpx.delete(f"{served.address}/v1/admin/credentials/{credential}", headers=bearer(admin), timeout=60)
+            ended = httpx.delete(
+                f"{served.address}/v1/admin/credentials/{credential}", headers=bearer(admin), timeout=60
+            )
             assert ended.status_code == 204
             assert {fresh(served.address, "/v1/me", reader).status_code for _ in range(FRESH_CONNECTIONS)} == {401}
 
