@@ -12,14 +12,14 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.api import administration, catalogue, explain, forms, submissions, tokens, view_editing, views
+from app.api import administration, catalogue, explain, form_requests, forms, submissions, tokens, view_editing, views
 from app.api.context import errands_of
 from app.api.envelope import Envelope
 from app.api.problems import ProblemOut, install
 from app.services.registry import Registry
 from app.settings import Settings, load_settings
 
-_ROUTERS = (catalogue, submissions, views, explain, view_editing, forms, administration, tokens)
+_ROUTERS = (catalogue, submissions, views, explain, view_editing, forms, form_requests, administration, tokens)
 _FORM_OVERHEAD = 64 * 1024
 
 

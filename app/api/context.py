@@ -17,6 +17,7 @@ from app.services.credentials import Authenticator, unauthenticated
 from app.services.dataset_records import DatasetReader
 from app.services.explain import ViewExplainer
 from app.services.follow import ViewFollower
+from app.services.form_matching import FormMatcher
 from app.services.mapped import MappedViews
 from app.services.naming import StateNames
 from app.services.read import ViewReader
@@ -36,6 +37,7 @@ class Errands:
     records: DatasetReader
     explainer: ViewExplainer
     forms: ViewFormReader
+    matcher: FormMatcher
 
 
 def errands_of(registry: Registry) -> Errands:
@@ -52,6 +54,7 @@ def errands_of(registry: Registry) -> Errands:
         DatasetReader(registry, views, auditing),
         ViewExplainer(registry, views, names, auditing),
         ViewFormReader(registry, views, auditing),
+        FormMatcher(registry),
     )
 
 

@@ -21,7 +21,7 @@ from app.policy.callers import Caller
 from app.services import element_proposals, form_decisions, form_memory
 from app.services import form_requests as forms
 from app.services.form_reading import AskedForm, AskedSheet, asked_columns, refuse_wide, with_workbook
-from app.wire.forms import (
+from app.wire.form_gate import (
     ColumnDecisionIn,
     FormColumnIn,
     FormDecisionIn,
@@ -156,7 +156,7 @@ def _json(body: bytes) -> tuple[AskedForm, str | None]:
 
 
 @router.get("/form-requests", responses=answers(400, 401, 403))
-def listed(  # noqa: PLR0913, PLR0917 - one for each parameter
+def listed(
     services: Services,
     caller: Known,
     department: str | None = None,

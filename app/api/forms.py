@@ -24,7 +24,7 @@ from app.services.form_templates import FormRequest
 router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["forms"])
 
 IfMatch = Annotated[str | None, Header()]
-_XLSX = {"content": {FORMATS["xlsx"].media_type: {}}}
+_XLSX: dict[str, Any] = {"content": {FORMATS["xlsx"].media_type: {}}}
 _TEXTS = ("sheet", "columns", "first_row", "total_row", "title_cell", "period_cell")
 
 

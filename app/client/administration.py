@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -51,6 +52,44 @@ class Administration:
     def preview(self, view: str, document: Document | None = None) -> Json:
         """What readers of a view would get, and gain and lose, with nothing saved; by default of the present one."""
         return self._send("POST", f"/v1/admin/views/{view}/preview", document)
+
+    def reversal(self, view: str) -> Json:
+        """Field by field, what a file laid out as the view reads back into, and why the others do not."""
+        found: Json = self._get(f"/v1/admin/views/{view}/reversal")
+        return found
+
+    def form(self, view: str) -> Json:
+        """The workbook that the form of a view is filled into: where its fields go, and its versions."""
+        found: Json = self._get(f"/v1/admin/views/{view}/form")
+        return found
+
+    def put_form(
+        self,
+        view: str,
+        file: tuple[str, bytes],
+        *,
+        columns: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+        **places: str | int,
+    ) -> Json:
+        """Keeps a workbook (a name and its bytes) as the form of a view.
+
+        ``columns`` binds fields to column letters; without it the headings do. ``places``: ``sheet``, ``first_row``,
+        ``total_row``, ``title_cell``, ``period_cell``.
+        """
+        parts = {name: str(value) for name, value in places.items()}
+        if columns is not None:
+            parts["columns"] = json.dumps(dict(columns), ensure_ascii=False)
+        headers = {"If-Match": if_match} if if_match else {}
+        response = self._connection.send(
+            "PUT", f"/v1/admin/views/{view}/form", headers=headers, data=parts, files={"file": file}
+        )
+        kept: Json = decoded(response)
+        return kept
+
+    def remove_form(self, view: str) -> None:
+        """From now on the form of the view is a plain one again."""
+        self._send("DELETE", f"/v1/admin/views/{view}/form")
 
     def credentials(self) -> list[Json]:
         """Every credential, without anything of its secret."""

@@ -72,6 +72,9 @@ def upload(
     dataset: Annotated[str | None, typer.Option(help="数据集编码；留空由登记库识别 / dataset code")] = None,
     period: Period = None,
     region: Region = None,
+    as_view: Annotated[
+        str | None, typer.Option("--as", metavar="VIEW", help="按视图的版式读回 / laid out as a view: read back through it")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="只检查，不入库 / check only")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -85,6 +88,7 @@ def upload(
                     period=period,
                     region=region,
                     mode="check" if check else "apply",
+                    view=as_view,
                     progress=progress,
                 )
         except Refused as refusal:
@@ -171,13 +175,28 @@ def pull(
         Console(stderr=True).print(f"已保存 (saved): {target}", markup=False)
 
 
+def form(
+    view: Annotated[str, typer.Argument(help="视图编码 / view code")],
+    period: Period = None,
+    region: Region = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="写到 / file to write")] = None,
+) -> None:
+    """下载填好的部门表格 / Fetch the department's own form, filled from the registry."""
+    with registry() as township:
+        data = township.form(view, period, region)
+    path = output or Path("-".join(part for part in (view, period) if part) + ".xlsx")
+    with Download(path) as download:
+        download.write(data)
+    Console().print(f"已保存 (saved): {path}", markup=False)
+
+
 def format_by_name(output: Path | None) -> str:
     """The format a file's extension names; csv where it names none."""
     suffix = output.suffix.removeprefix(".").lower() if output else ""
     return suffix if suffix in FORMATS else "csv"
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (upload, template, submissions, confirm, pull)
+COMMANDS: tuple[Callable[..., None], ...] = (upload, template, submissions, confirm, pull, form)
 
 
 def register(app: typer.Typer) -> None:

@@ -147,16 +147,18 @@ class Township:
         period: str | None = None,
         region: str | None = None,
         mode: Mode = "apply",
+        view: str | None = None,
         idempotency_key: str | None = None,
         progress: Progress | None = None,
     ) -> Json:
         """Sends a workbook as it is; the answer's ``status`` is applied, pending or checked.
 
+        ``view``: it is laid out as that view, and is read back through its mapping.
         ``file`` is a path, or a name and its bytes. Raises ``Rejected`` with all findings when nothing was stored. Sent
         again after a failure under the same idempotency key, so it is stored once.
         """
         name, data = file if isinstance(file, tuple) else (file.name, file.read_bytes())
-        parts = {"dataset": dataset, "period": period, "region": region, "mode": mode}
+        parts = {"dataset": dataset, "period": period, "region": region, "mode": mode, "view": view}
         response = self._connection.send(
             "POST",
             "/v1/submissions",
@@ -237,6 +239,11 @@ class Township:
         question = {"region": region, "field": field, "period": period, "as_of": as_of, **(key or {})}
         answer: Json = self._get(f"/v1/views/{view}/explain", **question)
         return answer
+
+    def form(self, view: str, period: Many = None, region: Many = None) -> bytes:
+        """The department's own form as xlsx, filled with what this key may read."""
+        parameters = {"period": comma_list(period), "region": comma_list(region)}
+        return self._connection.send("GET", f"/v1/views/{view}/form.xlsx", parameters=parameters).content
 
     def pages(self, view: str, *, limit: int = LARGEST_PAGE, **question: Any) -> Iterator[Json]:
         """The pages of a view's records as they come. ``question``: see ``asked``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from openpyxl.cell.cell import Cell, MergedCell
@@ -77,6 +77,7 @@ def make_room(book: Workbook, sheet: Worksheet, first: int, below: int | None, w
         del sheet.row_dimensions[row]
     for row, dimension in dimensions.items():
         sheet.row_dimensions[row + shift.by] = _moved(dimension, row + shift.by)
+    model = replace(model, formulas={at: shift.formula(text, sheet.title) for at, text in model.formulas.items()})
     for row in range(first, first + wanted):
         model.put(sheet, row)
     _move_what_is_attached(sheet, shift)

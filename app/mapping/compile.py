@@ -61,7 +61,7 @@ def _compiled(
     datasets = {code: catalogue.datasets[code] for code in used}
     if compiled and all(coarser_in_time(dataset, spec.frequency) for dataset in datasets.values()):
         warnings.append(Fault(file, "fields", _NO_ROWS))
-    return Plan(spec, tuple(compiled), datasets, tuple(warnings))
+    return Plan(spec, tuple(compiled), datasets, catalogue.units, tuple(warnings))
 
 
 _NO_ROWS = (

@@ -19,6 +19,7 @@ from app.catalogue.periods import Period, convert_ordinals
 from app.mapping.members import Hierarchy
 from app.mapping.plan import Plan
 from app.mapping.points import Points
+from app.mapping.present import CarriedCoverage, PresentHierarchy
 from app.mapping.sources import Coverage
 from app.mapping.steps import Steps, finer_in_space, finer_in_time
 from app.mapping.tree import Node, Reading, Shifted, YearToDate, children
@@ -34,6 +35,10 @@ class Masks:
     coverage: Coverage
     hierarchy: Hierarchy
     _asked: dict[tuple[str, bool, int], pl.Series | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.hierarchy, PresentHierarchy):
+            self.coverage = CarriedCoverage(self.coverage, self.plan, self.hierarchy)
 
     def of(self, node: Node, points: Points) -> pl.Series | None:
         """Boolean column: whether all that ``node`` reaches for at each point is covered; None if everywhere."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 from app.catalogue.model import Dataset, Element, Frequency, Level
 from app.catalogue.periods import PER_YEAR
+from app.catalogue.units import UnitTable
 from app.errors import Fault
 from app.mapping.spec import Constant, FieldSpec, Rounding, ViewSpec
 from app.mapping.steps import keeps_key
@@ -85,6 +86,7 @@ class Plan:
     spec: ViewSpec
     fields: tuple[CompiledField, ...]
     datasets: Mapping[str, Dataset]
+    units: UnitTable
     warnings: tuple[Fault, ...] = field(default=())
 
     @property

@@ -14,6 +14,7 @@ from app.mapping.exact import of_column
 from app.mapping.members import Hierarchy
 from app.mapping.plan import FromElements, Plan
 from app.mapping.points import Points
+from app.mapping.present import PresentHierarchy, carried
 from app.mapping.records import Records, load
 from app.mapping.sources import Coverage, Sources
 from app.mapping.steps import coarser_in_time, finer_in_space, finer_in_time
@@ -63,7 +64,10 @@ class Readings:
     def records(self, dataset: Dataset) -> Records:
         """The loaded records of a dataset."""
         if dataset.code not in self._records:
-            self._records[dataset.code] = load(self.plan, dataset, self.sources, self.coverage)
+            found = load(self.plan, dataset, self.sources, self.coverage)
+            if isinstance(self.hierarchy, PresentHierarchy):
+                found = carried(found, self.plan.units, self.hierarchy)
+            self._records[dataset.code] = found
         return self._records[dataset.code]
 
     def is_aggregated(self, dataset: Dataset) -> bool:

@@ -20,11 +20,18 @@ class Records:
     """Records of one dataset. Columns: region, period (the dataset's), ``key:<element>``, ``value:<element>``.
 
     Of a number the value is an integer over ``scale[element]``. An uncovered cell is null, also of a key element.
+    ``carried``, where regions were carried to those of today: the records they were made of, with their ``origin``.
     """
 
     dataset: Dataset
     frame: pl.DataFrame
     scale: dict[str, int]
+    carried: pl.DataFrame | None = None
+
+    @property
+    def sources(self) -> pl.DataFrame:
+        """The records as they were reported, each (``origin``) under the region that it stands for."""
+        return self.frame.with_columns(origin=pl.col("region")) if self.carried is None else self.carried
 
     @property
     def keys(self) -> list[str]:

@@ -153,5 +153,11 @@ def _other_steps(element: Element, aggregate: Aggregate | None, *, in_space: boo
     )
 
 
+def adds_up(element: Element, units: UnitTable) -> bool:
+    """Whether the element's values of several regions may be summed."""
+    sums = element.numeric and element.measure in ("stock", "flow", "cumulative")
+    return sums and not _is_rate(units.get(element.unit) if element.unit else None)
+
+
 def _is_rate(unit: Unit | None) -> bool:
     return unit is not None and any(power < 0 and base not in TIME_BASES for base, power in unit.dimension)

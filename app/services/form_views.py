@@ -15,6 +15,7 @@ from app.services.form_reading import AskedForm
 _MOST_DECIMALS = 8
 _SAID_DECIMALS = 4  # for a factor without an end (1/15) and for quotients whose samples say nothing
 _RATE_DECIMALS = 2
+_TRUTH = (("是", "否"), ("有", "无"), ("Y", "N"), ("y", "n"), ("1", "0"), ("√", "×"))
 _FRAME_FIELDS = (("region.code", "行政区划代码"), ("period", "报告期"))
 
 
@@ -53,6 +54,8 @@ def field_of(
             field |= _measured(column, element, catalogue, samples)
         elif column.get("code_map") and found is not None and found.codes:
             field["codes"] = _codes(column["code_map"])
+        elif found is not None and found.type == "boolean":
+            field |= _words_for_truth(samples)
     return {**field, **options}
 
 
@@ -90,6 +93,14 @@ def _decimals_of(samples: Sequence[str], otherwise: int) -> int:
         if isinstance(exponent, int):
             places.append(-exponent)
     return min(max(places), _MOST_DECIMALS)
+
+
+def _words_for_truth(samples: Sequence[str]) -> dict[str, Any]:
+    """The form's own words for yes and no, where its samples show them."""
+    for yes, no in _TRUTH:
+        if {yes, no} & set(samples) and set(samples) <= {yes, no}:
+            return {"codes": {"true": yes, "false": no}}
+    return {}
 
 
 def _codes(code_map: Mapping[str, str]) -> dict[str, str]:

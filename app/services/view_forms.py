@@ -18,6 +18,7 @@ from app.services.coverage import region_expression
 from app.services.mapped import MappedViews, mapped_state, shown_bytes
 from app.services.questions import Span, period_expression, read_periods, read_regions
 from app.services.registry import Registry
+from app.services.view_drafts import coming_end
 from app.services.visible_views import require_coverage, visible_view
 from app.store import form_templates
 
@@ -67,6 +68,7 @@ class ViewFormReader:
         name = "-".join(part for part in (code, _safe(period)) if part)
         headers = {
             **PRIVATE,
+            **coming_end(state, view),
             "ETag": etag,
             "Township-View-Version": str(view.version),
             "Content-Disposition": f'attachment; filename="{name}.{kind.extension}"',

@@ -192,7 +192,7 @@ class Reference:
             case ast.Call(func=ast.Name(id="last_year"), args=[operand]):
                 return at(operand, Period(self.frequency, period.ordinal - PER_YEAR[self.frequency]))
             case ast.Call(func=ast.Name(id="ytd"), args=[operand]):
-                return self.ytd(operand, at, period)
+                return self.ytd(operand, aggregate, at, period)
             case ast.Call(func=ast.Name(id=name), args=args):
                 if name == "to":
                     value, covered = at(args[0])
@@ -203,14 +203,13 @@ class Reference:
                 return call(name, [value for value, _ in found], digits), all(covered for _, covered in found)
         raise AssertionError(ast.dump(node))
 
-    def ytd(self, operand: ast.expr, at: Any, period: Period) -> tuple[Any, bool]:
+    def ytd(self, operand: ast.expr, aggregate: str | None, at: Any, period: Period) -> tuple[Any, bool]:
         named = [
             f"{n.value.id}.{n.attr}"
             for n in ast.walk(operand)
             if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
         ]
-        elements = [self.catalogue.element(path) for path in named]
-        if {e.measure for e in elements if e} == {"cumulative"}:
+        if {self.measure(path, aggregate) for path in named} == {"cumulative"}:
             own: tuple[Any, bool] = at(operand)
             return own
         first = period.ordinal - period.ordinal % PER_YEAR[self.frequency]
@@ -218,6 +217,13 @@ class Reference:
         numbers = [value.value for value, _ in found]
         total = None if None in numbers else sum(numbers, Fraction(0))
         return replace(found[0][0], value=total), all(covered for _, covered in found)
+
+    def measure(self, path: str, aggregate: str | None) -> str:
+        """What is counted adds up, whatever it was before."""
+        element = self.catalogue.element(path)
+        assert element is not None
+        counted = aggregate == "count" and any(self.steps(self.catalogue.datasets[element.dataset]))
+        return "flow" if counted else element.measure
 
     # -- rows and fields -----------------------------------------------------------------------------------------
     def paths(self) -> set[str]:

@@ -1,0 +1,32 @@
+"""Whether a field that asks for complete groups has them: every region and period behind it with a value."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from app.mapping.behind import Behind, reached
+from app.mapping.points import Points
+from app.mapping.tree import Node
+
+_CELL = ["row", "region", "period"]
+
+
+def complete(behind: Behind, tree: Node, points: Points) -> pl.Series:
+    """Boolean column: whether at each point no value is lacking behind any element that ``tree`` brings together.
+
+    Of a list, a region and period have reported with one record. An element that is read as it was reported is not
+    looked at: where it is missing, so is what rests on it.
+    """
+    carried = behind.plan.spec.regions == "present"
+    lacking = [pl.Series([], dtype=pl.get_index_type())]
+    for each in reached(tree, points):
+        if not each.reading.steps.aggregated and not carried:
+            continue
+        due = behind.due(each.reading, each.points).cast({"row": pl.get_index_type()})
+        held = behind.records(each.reading, each.points).select(_CELL).unique().cast({"row": pl.get_index_type()})
+        rows = due.join(held, on=_CELL, how="anti")["row"].unique()
+        if each.links is not None:
+            rows = each.links.join(pl.DataFrame({"point": rows}), on="point", how="semi")["row"]
+        lacking.append(rows.cast(pl.get_index_type()))
+    every = pl.int_range(len(points), dtype=pl.get_index_type(), eager=True)
+    return ~every.is_in(pl.concat(lacking).implode())
