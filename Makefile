@@ -8,7 +8,7 @@ SOURCES := app tests migrations bench
 TESTS ?=
 ARGS ?=
 
-.PHONY: help setup lint format types imports docs check test test-fast reference openapi demo bench ci
+.PHONY: help setup lint format types imports docs check test test-fast reference openapi demo bench match ci
 
 help: ## list the chores
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ demo: ## the tour: a fresh registry, sample workbooks, one department reading (A
 
 bench: ## the comparison with peers, run by hand (bench/README.md)
 	@sed -n '1,40p' bench/README.md
+
+match: ## the figures of the form gate on labelled forms, with what went wrong
+	$(RUN) python -m bench.match --errors
 
 ci: ## what CI runs
 	bash .ci/run

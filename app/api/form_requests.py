@@ -18,9 +18,10 @@ from app.api.context import Errands, Known, RequestId, Services, Strict
 from app.api.problems import answers
 from app.errors import Problem
 from app.policy.callers import Caller
-from app.services import element_proposals, form_decisions, form_memory
+from app.services import burden_chart, burden_ledger, element_proposals, form_decisions, form_memory
 from app.services import form_requests as forms
 from app.services.form_reading import AskedForm, AskedSheet, asked_columns, refuse_wide, with_workbook
+from app.services.standing_check import standing_check
 from app.wire.form_gate import (
     ColumnDecisionIn,
     FormColumnIn,
@@ -247,6 +248,27 @@ def review(
         done = element_proposals.review(services.registry, caller, proposal, body.status, body.reason)
         told["status"] = "applied"
     return done
+
+
+@router.get("/admin/form-check", responses=answers(401, 403))
+def standing(services: Services, caller: Known) -> dict[str, Any]:
+    """Over all datasets and views: what is collected twice under two names, and what nobody reads."""
+    return standing_check(services.registry, caller)
+
+
+@router.get("/burden", responses={200: {"content": {"image/svg+xml": {}}}, **answers(400, 401, 403)})
+def burden(
+    services: Services,
+    caller: Known,
+    since: str | None = None,
+    department: str | None = None,
+    format: Literal["json", "svg"] = "json",
+) -> Response:
+    """Forms and cells that did not have to be filled: all for an administrator, its own for a department."""
+    ledger = burden_ledger.burden(services.registry, caller, since, department)
+    if format == "svg":
+        return Response(burden_chart.months_chart(ledger), media_type="image/svg+xml")
+    return Response(orjson.dumps(ledger), media_type="application/json")
 
 
 SCHEMAS = (FormRequestIn, FormColumnIn, FormRequestOut, FormDecisionIn, ColumnDecisionIn, ProposalIn, ReviewIn)

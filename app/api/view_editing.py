@@ -178,7 +178,7 @@ def reversal(code: str, services: Services, caller: Known) -> dict[str, Any]:
 @router.get(
     "/mappings",
     response_class=Response,
-    responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}, **answers(401, 403)},
+    responses={200: {"content": {YAML: {"schema": {"type": "object"}}}}, **answers(401, 403)},
 )
 def mappings(services: Services, caller: Known, department: str | None = None) -> Response:
     """All field mappings (of one department) as one YAML document, to be edited in bulk and put back."""
@@ -188,7 +188,7 @@ def mappings(services: Services, caller: Known, department: str | None = None) -
 @router.put(
     "/mappings",
     responses=answers(400, 401, 403, 422, 503),
-    openapi_extra={"requestBody": {"required": True, "content": {YAML: {"schema": {"type": "string"}}}}},
+    openapi_extra={"requestBody": {"required": True, "content": {YAML: {"schema": {"type": "object"}}}}},
 )
 async def put_mappings(
     services: Services, caller: Known, request: Request, identity: RequestId, dry_run: Yes | None = None

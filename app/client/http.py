@@ -22,6 +22,7 @@ import httpx
 from app.client.administration import Administration
 from app.client.connection import TIMEOUT, Connection, Json, Parameters, Sink, comma_list, decoded
 from app.client.exact_json import joined
+from app.client.forms import Forms
 from app.client.mappings import Mappings
 from app.client.retries import Retries
 from app.client.settings import ClientSettings
@@ -48,6 +49,7 @@ class Township:
     ) -> None:
         self._connection = Connection(url, key, timeout=timeout, retries=retries, transport=transport)
         self.admin = Administration(self._connection)
+        self.forms = Forms(self._connection)
         self.mappings = Mappings(self._connection)
 
     @classmethod

@@ -99,7 +99,9 @@ def _columns(
                 columns.setdefault(SERIAL, letters)
             continue
         if len(resolved.codes) > 1:
-            remarks.append(f"{letters} 列“{heading.text}”可指多个字段：{'、'.join(sorted(resolved.codes))}（may mean several）")
+            remarks.append(
+                f"{letters} 列“{heading.text}”可指多个字段：{'、'.join(sorted(resolved.codes))}（may mean several）"
+            )
             continue
         name = next(iter(resolved.codes))
         said = [unit for note in (*notes, *resolved.notes) if (unit := names.unit(note)) is not None]
@@ -121,7 +123,9 @@ def _other_unit(field: OutputField, said: Sequence[str], catalogue: Catalogue, *
     own = catalogue.units.get(field.unit) if field.unit is not None else None
     if own is None:
         return None
-    meant = [unit for unit in said if (other := catalogue.units.get(unit)) and (certain or other.dimension == own.dimension)]
+    meant = [
+        unit for unit in said if (other := catalogue.units.get(unit)) and (certain or other.dimension == own.dimension)
+    ]
     if not meant or any(catalogue.units.same(unit, own.code) for unit in meant):
         return None
     return meant[0]

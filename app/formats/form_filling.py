@@ -20,7 +20,7 @@ from app.catalogue.periods import Period
 from app.errors import Problem
 from app.formats.fields import texts
 from app.formats.form_rows import make_room
-from app.formats.form_workbook import SERIAL, FormBinding, open_form, sheet_of
+from app.formats.form_workbook import MAX_FORM_CELLS, SERIAL, FormBinding, open_form, sheet_of
 from app.formats.formulas import harmless
 from app.formats.reading_xlsx import is_percent_format
 from app.mapping.plan import OutputField
@@ -68,13 +68,17 @@ def values(content: FormContent) -> list[tuple[Value, ...]]:
     Raises Problem where there are more rows than a form is for, or a text is longer than a cell holds.
     """
     if content.frame.height > MOST_ROWS:
-        raise Problem(
-            "bad_request",
-            f"表格至多 {MOST_ROWS} 行，请用 period 或 region 缩小范围 (a form holds {MOST_ROWS} rows: narrow it down)",
-        )
+        raise _too_many(MOST_ROWS)
     columns = texts(content.fields, content.frame)
     made = [[_value(field, text) for text in columns[str(at)]] for at, field in enumerate(content.fields)]
     return list(zip(*made, strict=True))
+
+
+def _too_many(most: int) -> Problem:
+    return Problem(
+        "bad_request",
+        f"该表格至多 {most} 行，请用 period 或 region 缩小范围 (this form holds {most} rows: narrow it down)",
+    )
 
 
 def _value(field: OutputField, text: str | None) -> Value:
@@ -161,6 +165,8 @@ def filled_form(template: bytes, binding: FormBinding, content: FormContent) -> 
     sheet = sheet_of(book, binding.sheet)
     if sheet is None:
         raise Problem("internal", f"表样中没有工作表 {binding.sheet} (the form lacks its sheet)")
+    if sheet.max_column * len(rows) > MAX_FORM_CELLS:
+        raise _too_many(MAX_FORM_CELLS // sheet.max_column)
     make_room(book, sheet, binding.first_row, binding.total_row, max(len(rows), 1))
     position = {field.name: at for at, field in enumerate(content.fields)}
     for name, letters in binding.columns.items():

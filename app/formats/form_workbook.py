@@ -18,10 +18,11 @@ from openpyxl.worksheet.worksheet import Worksheet
 from app.errors import Fault
 from app.formats.reading_archives import Archive, parse_xml
 from app.formats.reading_limits import MAX_COLUMNS, MAX_ROWS, damaged, too_large, unsupported
-from app.formats.reading_xlsx import read_parts
+from app.formats.reading_xlsx import read_parts, span_of
 
 MAX_FORM_BYTES = 4 << 20
 MAX_SHEET_BYTES = 32 << 20
+MAX_FORM_CELLS = 300_000
 SERIAL = "#"
 """The name under which a column of running numbers is bound."""
 
@@ -34,6 +35,7 @@ _LIVE_PARTS = re.compile(
 )
 _HARMLESS_BINARY = re.compile(r"xl/printersettings/[^/]+\.bin", re.IGNORECASE)
 _NOT_KEPT = re.compile(r"xl/(?:drawings/drawing|charts/|media/|pivottables/|slicers/|threadedcomments/)", re.IGNORECASE)
+_SPREADING = frozenset({"c", "mergeCell", "hyperlink"})
 _LETTERS = re.compile(r"[A-Z]{1,3}")
 _CELL = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 
@@ -90,7 +92,11 @@ def open_form(data: bytes) -> Workbook:
 def not_kept(data: bytes) -> list[str]:
     """What of the workbook will not be in the filled form, in words."""
     lost = any(_NOT_KEPT.match(name) for name in Archive(data).names)
-    return ["表样中的图片、图形、图表或批注线程不会保留（drawings, charts and threaded comments are not kept）"] if lost else []
+    return (
+        ["表样中的图片、图形、图表或批注线程不会保留（drawings, charts and threaded comments are not kept）"]
+        if lost
+        else []
+    )
 
 
 def _refuse_live(archive: Archive) -> None:
@@ -102,12 +108,34 @@ def _refuse_live(archive: Archive) -> None:
         )
     if _MAIN_KIND.encode() not in archive.read("[Content_Types].xml"):
         raise unsupported("表样须是 xlsx 文件（不是模板或带宏的文件）", "a form is a plain xlsx workbook")
-    sheets = sum(len(archive.read(name)) for name in archive.names if name.lower().startswith("xl/worksheets/"))
-    if sheets > MAX_SHEET_BYTES:
-        raise too_large("表样的工作表太大", "the sheets of the form are too large")
+    parts = [name for name in archive.names if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name, re.IGNORECASE)]
+    sheets = [archive.read(name) for name in parts]
+    if sum(map(len, sheets)) > MAX_SHEET_BYTES or sum(map(_cells_of, sheets)) > MAX_FORM_CELLS:
+        raise too_large(
+            f"表样的工作表太大（至多{MAX_FORM_CELLS}格，有格式的空格也算），请删除远处的多余内容",
+            f"the sheets of the form are too large: at most {MAX_FORM_CELLS} cells, formatted blanks included",
+        )
     for name in archive.names:
         if name.lower().endswith(".rels"):
             parse_xml(archive.read(name), _refuse_external)
+
+
+def _cells_of(sheet: bytes) -> int:
+    """How many cells opening the sheet makes: its rectangle of cells, and every range that is merged or linked."""
+    last = [0, 0]
+    spread = [0]
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        span = span_of(attributes.get("r" if name == "c" else "ref", "")) if name in _SPREADING else None
+        if name == "row" and attributes.get("r", "").isdecimal():
+            last[0] = max(last[0], int(attributes["r"][:8]))
+        elif span is not None and name == "c":
+            last[0], last[1] = max(last[0], span.last_row), max(last[1], span.last_column)
+        elif span is not None:
+            spread[0] += (span.last_row - span.first_row + 1) * (span.last_column - span.first_column + 1)
+
+    parse_xml(sheet, start)
+    return last[0] * max(last[1], 1) + spread[0]
 
 
 def _refuse_external(name: str, attributes: dict[str, str]) -> None:
@@ -140,9 +168,14 @@ def binding_faults(book: Workbook, binding: FormBinding, known: frozenset[str], 
             faults.append(Fault(file, "first_row", f"合并单元格 {merged.coord} 跨越数据行的边界（a merge crosses it）"))
         elif merged.min_row == binding.first_row:
             if merged.max_row > merged.min_row:
-                faults.append(Fault(file, "first_row", f"首个数据行有竖向合并 {merged.coord}（a merge of several rows）"))
+                faults.append(
+                    Fault(file, "first_row", f"首个数据行有竖向合并 {merged.coord}（a merge of several rows）")
+                )
             covered = [columns[c] for c in range(merged.min_col + 1, merged.max_col + 1) if c in columns]
-            faults += [Fault(file, f"columns.{name}", f"该列被合并单元格 {merged.coord} 盖住（it is merged over）") for name in covered]
+            faults += [
+                Fault(file, f"columns.{name}", f"该列被合并单元格 {merged.coord} 盖住（it is merged over）")
+                for name in covered
+            ]
     return faults
 
 

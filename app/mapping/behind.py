@@ -7,7 +7,7 @@ it is only asked at points where ``Masks`` says that all a field reaches for is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -16,6 +16,7 @@ from app.catalogue.periods import Period, convert_ordinals
 from app.mapping.aggregation import placed
 from app.mapping.plan import Plan
 from app.mapping.points import Points
+from app.mapping.present import PresentHierarchy
 from app.mapping.readings import Readings
 from app.mapping.steps import coarser_in_time, finer_in_space, finer_in_time
 from app.mapping.tree import Node, Reading, Shifted, YearToDate, children, readings
@@ -62,16 +63,18 @@ class Behind:
         value = pl.col(f"value:{dataset_code(reading)}")
         asked = points.frame.with_row_index("row")
         key = (pl.concat_list(*records.keys) if records.keys else pl.lit([], dtype=_KEY)).alias("key")
-        columns = ["row", "region", pl.col("own").alias("period"), key, value.alias("value")]
+        region = pl.coalesce("origin", "region").alias("region")
+        columns = ["row", region, pl.col("own").alias("period"), key, value.alias("value")]
+        sources = replace(records, frame=records.sources)
         if not self.readings.is_aggregated(dataset):
             asked = asked.with_columns(own=convert_ordinals(pl.col("period"), grain, dataset.frequency))
-            frame = records.frame.filter(value.is_not_null()).rename({"period": "own"})
+            frame = sources.frame.filter(value.is_not_null()).rename({"period": "own"})
             on = ["region", "own", *records.keys]
             return asked.select("row", *on).join(frame, on=on, how="left" if missing else "inner").select(columns)
         spread: Iterable[int] | None = None
         if coarser_in_time(dataset, grain):
             spread = points.frame["period"].unique().to_list()
-        frame = placed(records, self.plan.level, grain, self.readings.hierarchy, spread).filter(value.is_not_null())
+        frame = placed(sources, self.plan.level, grain, self.readings.hierarchy, spread).filter(value.is_not_null())
         if reading.steps.latest_only:
             frame = frame.filter(pl.col("at_end"))
         asked = asked.select("row", group="region", grain="period")
@@ -83,6 +86,17 @@ class Behind:
 
         ``period`` is null where nothing says how many there are: the days of a dataset of events.
         """
+        found, hierarchy, dataset = self._due(reading, points), self.readings.hierarchy, self.dataset(reading)
+        if not isinstance(hierarchy, PresentHierarchy):
+            return found
+        became = hierarchy.origins(dataset.level, dataset.frequency, found["period"].drop_nulls().unique().to_list())
+        flows = self.plan.element(reading.path).measure == "flow"
+        origins = became.origins if flows else became.origins.filter(pl.col("at_end"))
+        found = found.join(became.by_period, on="period", how="left", maintain_order="left")
+        found = found.join(origins, on=["signature", "region"], how="left", maintain_order="left")
+        return found.select("row", pl.coalesce("origin", "region").alias("region"), "period")
+
+    def _due(self, reading: Reading, points: Points) -> pl.DataFrame:
         dataset, grain = self.dataset(reading), self.plan.frequency
         asked = points.frame.select("region", "period").with_row_index("row")
         if finer_in_space(dataset, self.plan.level):

@@ -73,7 +73,9 @@ class Carrying:
                 continue
             for present, part in further.shares.items():
                 shares[present] = shares.get(present, Fraction(0)) + share * part
-        return Carried({present: part for present, part in shares.items() if present not in unknown}, frozenset(unknown))
+        return Carried(
+            {present: part for present, part in shares.items() if present not in unknown}, frozenset(unknown)
+        )
 
     def _handed(self, edges: list[Succession]) -> dict[int, Fraction | None]:
         """Share by receiver of what one region handed on in one day; None where it is unknown."""
@@ -100,7 +102,12 @@ class Carrying:
         for region in self._regions.ids():
             last = self._regions.history(region)[-1]
             ended = last.valid_to is not None and last.valid_to < self._today
-            if ended and last.valid_to is not None and last.level in wanted and not self.of(region, last.valid_to).targets:
+            if (
+                ended
+                and last.valid_to is not None
+                and last.level in wanted
+                and not self.of(region, last.valid_to).targets
+            ):
                 message = f"{_said(last)} 于 {last.valid_to + _ONE_DAY} 前撤销，没有承继关系，它的数未归入任何区划"
                 told.append((last.code, last.valid_to, f"{message}（it ceased and nothing succeeds it）"))
         return tuple(message for _, _, message in sorted(told))

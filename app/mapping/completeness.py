@@ -18,15 +18,16 @@ def complete(behind: Behind, tree: Node, points: Points) -> pl.Series:
     looked at: where it is missing, so is what rests on it.
     """
     carried = behind.plan.spec.regions == "present"
-    lacking = [pl.Series([], dtype=pl.get_index_type())]
+    index = pl.get_index_type()
+    lacking = [pl.Series([], dtype=index)]
     for each in reached(tree, points):
         if not each.reading.steps.aggregated and not carried:
             continue
-        due = behind.due(each.reading, each.points).cast({"row": pl.get_index_type()})
-        held = behind.records(each.reading, each.points).select(_CELL).unique().cast({"row": pl.get_index_type()})
+        due = behind.due(each.reading, each.points)
+        held = behind.records(each.reading, each.points).select(_CELL).unique()
         rows = due.join(held, on=_CELL, how="anti")["row"].unique()
         if each.links is not None:
             rows = each.links.join(pl.DataFrame({"point": rows}), on="point", how="semi")["row"]
-        lacking.append(rows.cast(pl.get_index_type()))
-    every = pl.int_range(len(points), dtype=pl.get_index_type(), eager=True)
+        lacking.append(rows.cast(index))
+    every = pl.int_range(len(points), dtype=index, eager=True)
     return ~every.is_in(pl.concat(lacking).implode())

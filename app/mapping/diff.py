@@ -132,7 +132,7 @@ def _source(field: FieldSpec) -> str:
     return f"常量“{field.value}”"
 
 
-def _yes(truth: bool) -> str:  # noqa: FBT001 - the truth is what is told
+def _yes(truth: bool) -> str:
     return "是" if truth else "否"
 
 

@@ -49,6 +49,8 @@ class FieldCompiler:
     def compile(self) -> CompiledField | None:
         """The compiled field, or None where ``faults`` says why not."""
         field = self._field
+        if field.otherwise is not None and field.codes is None:
+            self.faults.append("otherwise 只与 codes 同用（otherwise has a meaning only beside codes）")
         if field.value is not None:
             found = self._constant()
         elif field.expr is not None:
@@ -62,7 +64,9 @@ class FieldCompiler:
     # -- sources -----------------------------------------------------------------------------------------------
     def _constant(self) -> CompiledField | None:
         value = self._field.value
-        self._refuse(("unit", "rounding", "codes", "default", "aggregate"), "常量", "a constant")
+        self._refuse(
+            ("unit", "rounding", "codes", "otherwise", "default", "aggregate", "complete"), "常量", "a constant"
+        )
         if not isinstance(value, Decimal):
             self._refuse(("decimals",), "文本和真假常量", "a text or boolean")
             return self._compiled(
@@ -90,7 +94,7 @@ class FieldCompiler:
         return None
 
     def _attribute(self, source: FromRegion | FromPeriod) -> CompiledField | None:
-        self._refuse(("unit", "decimals", "rounding", "aggregate"), "区域和期间", "a region or period")
+        self._refuse(("unit", "decimals", "rounding", "aggregate", "complete"), "区域和期间", "a region or period")
         return self._compiled(
             OutputField(self._field.name, self._title(), "text"), source, default=self._default("text", 0)
         )
@@ -200,12 +204,17 @@ class FieldCompiler:
             if unknown:
                 self.faults.append(f"codes 中有不存在的代码：{'、'.join(unknown)}（codes that do not exist）")
             untold = [code for code in known if code not in codes]
-            if untold:
-                self.warnings.append(
-                    f"codes 没有写这些代码的目标，将读作缺失：{'、'.join(untold)}（codes without a target）"
-                )
+            if untold and self._field.otherwise is None:
+                self._untold("、".join(untold))
         output = OutputField(self._field.name, self._title(part.node), "text")
         return self._from_elements(output, part, default=self._default("text", 0))
+
+    def _untold(self, codes: str) -> None:
+        if self._view.strict_codes:
+            words = f"codes 没有写这些代码的目标：{codes}；视图要求代码对照完整，请补全，或写 otherwise"
+            self.faults.append(f"{words}（strict_codes: every code needs a target, or an otherwise）")
+        else:
+            self.warnings.append(f"codes 没有写这些代码的目标，将读作缺失：{codes}（codes without a target）")
 
     def _known_codes(self, part: Typed) -> Sequence[str] | None:
         """Every value the part can have, where the catalogue says."""
@@ -225,13 +234,25 @@ class FieldCompiler:
         below = tree.operand if isinstance(tree, Scaled) else tree
         keys = any(self._is_key(reading) for reading in readings(tree))
         absorbs = keys or default is not None or any(_absorbs(node) for node in walk(tree))
+        # Carried to a successor, a value is a sum of which a part may be uncovered.
+        absorbs = absorbs or self._view.regions == "present"
         plain = isinstance(below, Reading) and not below.steps.aggregated
         source = FromElements(tree, plain, absorbs)
+        self._check_completeness(tree)
         elements = frozenset(reading.path for reading in readings(tree))
         closed = sorted(path for path in elements if self._sharing(path) == "closed")
         if closed:
             self.warnings.append(f"{'、'.join(closed)} 不予共享，此字段不会给出（closed: the field is never given）")
         return self._compiled(output, source, elements, default)
+
+    def _check_completeness(self, tree: Node) -> None:
+        if self._field.complete is None:
+            return
+        for reading in dict.fromkeys(readings(tree)):
+            dataset = self._catalogue.datasets[reading.path.partition(".")[0]]
+            if dataset.frequency == "event" and reading.steps.over_time is not None:
+                words = f"“{dataset.title}”按日期列事件，无从知道是否报全，不能写 complete"
+                self.faults.append(f"{words}（{reading.path}: nothing says how many events there should be）")
 
     def _is_key(self, reading: Reading) -> bool:
         dataset, _, code = reading.path.partition(".")
@@ -250,7 +271,16 @@ class FieldCompiler:
     ) -> CompiledField:
         field = self._field
         return CompiledField(
-            output, source, elements, field, self._index, field.rounding or "half_up", field.codes, default
+            output,
+            source,
+            elements,
+            field,
+            self._index,
+            field.rounding or "half_up",
+            field.codes,
+            default,
+            field.otherwise,
+            field.complete is not None,
         )
 
     # -- options -----------------------------------------------------------------------------------------------

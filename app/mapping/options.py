@@ -23,7 +23,9 @@ _VIEW_TABLE: tuple[Option, ...] = (
     Option("code", "视图的代码，写在地址里", "the code of the view, as in addresses", "ecology-rural"),
     Option("department", "读它的部门", "the department that reads it", "ecology"),
     Option("title", "视图的标题", "the title of the view", "农村环境整治台账"),
-    Option("grain", "一行是什么：层级和频度", "what a row is: level and frequency", "{level: township, frequency: year}"),
+    Option(
+        "grain", "一行是什么：层级和频度", "what a row is: level and frequency", "{level: township, frequency: year}"
+    ),
     Option(
         "regions",
         "过去各期的数归到哪里：historical 当期的区划（默认），present 沿承继关系归到今天的区划",

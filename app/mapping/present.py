@@ -81,9 +81,7 @@ class PresentHierarchy(Hierarchy):
         targets = found.origins.select("signature", "region").unique(maintain_order=True).rows()
         rows = [(signature, region, ancestors[region], True) for signature, region in targets if region in ancestors]
         # Signatures are numbered by the same spans in the same order there and here.
-        return Members(
-            found.by_period, pl.DataFrame(rows, schema=MEMBERS_SCHEMA, orient="row"), steady.steady
-        )
+        return Members(found.by_period, pl.DataFrame(rows, schema=MEMBERS_SCHEMA, orient="row"), steady.steady)
 
     def present(self, level: Level, frequency: Frequency, ordinal: int) -> frozenset[int]:
         """The regions of today that something in force within the period became."""

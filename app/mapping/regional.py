@@ -32,10 +32,13 @@ class RegionalRows:
     said: pl.DataFrame
 
 
-def in_order(points: pl.DataFrame, frequency: Frequency, regions: RegionIndex, today: date) -> RegionalRows:
-    """The points sorted by region code, period and key."""
+def in_order(
+    points: pl.DataFrame, frequency: Frequency, regions: RegionIndex, today: date, *, present: bool = False
+) -> RegionalRows:
+    """The points sorted by region code, period and key; ``present``: all said as of today."""
+    undated = present or frequency == "once"
     periods = points["period"].unique().to_list()
-    days = {ordinal: today if frequency == "once" else Period(frequency, ordinal).end for ordinal in periods}
+    days = {ordinal: today if undated else Period(frequency, ordinal).end for ordinal in periods}
     by_period = pl.DataFrame(
         [(p, regions.edition(day), str(Period(frequency, p)) or None) for p, day in days.items()],
         schema={"period": pl.Int32, "edition": pl.Int32, "written": pl.String},

@@ -35,6 +35,11 @@ _COARSER: Reason = (
 _OF_THE_REGION: Reason = ("由区划自身决定，不由填报给出", "it follows from the region")
 _NO_PERIODS: Reason = ("该视图不分期间", "the view has no periods")
 _CODED_PLACE: Reason = ("区划或期间另有代码对照", "a region or period that is told through codes")
+_OTHERWISE: Reason = ("有 otherwise：几个代码归为一个目标", "its otherwise stands for several codes")
+_CARRIED: Reason = (
+    "视图按今天的区划归并（regions: present），不能拆回各期的区划",
+    "the view carries figures to the regions of today",
+)
 _UNIT: Reason = ("单位换算不能原样倒回", "its conversion of units has no exact inverse")
 
 
@@ -130,11 +135,10 @@ def _element(plan: Plan, field: CompiledField, source: FromElements, catalogue: 
     reading = tree.operand if isinstance(tree, Scaled) else tree
     if not isinstance(reading, Reading):
         return _field(field, "none", reason=_EXPRESSION)
-    if reading.steps.aggregated:
-        return _field(field, "none", reason=_AGGREGATED)
     dataset = plan.datasets[reading.path.partition(".")[0]]
-    if coarser_in_time(dataset, plan.frequency):
-        return _field(field, "none", reason=_COARSER)
+    several = _several(plan, field, reading, dataset)
+    if several is not None:
+        return _field(field, "none", reason=several)
     element = plan.element(reading.path)
     inverse: dict[str, str] | None = None
     unit = None
@@ -156,6 +160,17 @@ def _element(plan: Plan, field: CompiledField, source: FromElements, catalogue: 
     return _field(
         field, "element", path=reading.path, unit=unit, factor=factor, codes=inverse, default=field.default,
     )  # fmt: skip
+
+
+def _several(plan: Plan, field: CompiledField, reading: Reading, dataset: Dataset) -> Reason | None:
+    """Why one cell is not one value of one record, or does not say which."""
+    if reading.steps.aggregated:
+        return _AGGREGATED
+    if plan.spec.regions == "present":
+        return _CARRIED
+    if coarser_in_time(dataset, plan.frequency):
+        return _COARSER
+    return _OTHERWISE if field.otherwise is not None else None
 
 
 def _converts_back(unit: str | None, own: str | None, factor: Fraction, catalogue: Catalogue) -> bool:

@@ -13,7 +13,9 @@ import polars as pl
 from app.catalogue.periods import PER_YEAR
 from app.catalogue.regions import RegionIndex
 from app.catalogue.values import rounded as rounded_one
+from app.mapping.behind import Behind
 from app.mapping.columns import ColumnEvaluator
+from app.mapping.completeness import complete
 from app.mapping.exact import TooLarge, fitting, largest, rounded, where
 from app.mapping.existence import existing_points
 from app.mapping.lists import ListEvaluator
@@ -21,6 +23,7 @@ from app.mapping.masks import Masks
 from app.mapping.members import Hierarchy
 from app.mapping.plan import CompiledField, FromConstant, FromElements, FromPeriod, FromRegion, OutputField, Plan
 from app.mapping.points import Points
+from app.mapping.present import PresentHierarchy, hierarchy_of
 from app.mapping.readings import Readings
 from app.mapping.regional import RegionalRows, in_order
 from app.mapping.sources import Coverage, Rows, Sources
@@ -42,12 +45,14 @@ class Mapped:
 
     Columns of ``frame``: ``region`` Int32, ``code`` String, ``period`` Int32 (the grain's ordinal), ``key:<element>``
     String for each of ``key``, then ``field:<name>`` for each of ``fields``: a number as Int64 or Int128 =
-    value × 10**decimals, rounded once; text String; boolean Boolean; date Date. Missing values are null.
+    value × 10**decimals, rounded once; text String; boolean Boolean; date Date. Missing values are null. ``notes`` of a view under
+    present regions: what successions do not tell, so that figures are missing. They never depend on what is held.
     """
 
     frame: pl.DataFrame
     fields: tuple[OutputField, ...]
     key: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def run(plan: Plan, sources: Sources, coverage: Coverage, regions: RegionIndex, today: date) -> Mapped:
@@ -56,15 +61,26 @@ def run(plan: Plan, sources: Sources, coverage: Coverage, regions: RegionIndex, 
     Rows of all periods that the sources hold are given; it is the caller who asks the sources for less, or drops rows.
     Raises ResultTooLarge where a value has more than 38 digits.
     """
-    hierarchy = Hierarchy(regions, today)
+    try:
+        return _run(plan, sources, coverage, hierarchy_of(plan, regions, today))
+    except TooLarge:
+        raise ResultTooLarge(
+            "按份额归并后的值超过 38 位（a value carried by shares has more than 38 digits）"
+        ) from None
+
+
+def _run(plan: Plan, sources: Sources, coverage: Coverage, hierarchy: Hierarchy) -> Mapped:
+    present = isinstance(hierarchy, PresentHierarchy)
     readings = Readings(plan, sources, coverage, hierarchy)
-    rows = in_order(existing_points(readings), plan.frequency, regions, today)
+    rows = in_order(existing_points(readings), plan.frequency, hierarchy.regions, hierarchy.today, present=present)
     points = Points(rows.points, PER_YEAR.get(plan.frequency, 1))
     masks = Masks(plan, coverage, hierarchy)
     columns = [_field(each, points, rows, readings, masks).alias(f"field:{each.name}") for each in plan.fields]
     key = [rows.points[name] for name in points.key]
     frame = pl.DataFrame([rows.points["region"], rows.said["code"], rows.points["period"], *key, *columns])
-    return Mapped(frame, tuple(each.output for each in plan.fields), plan.key)
+    levels = {plan.datasets[path.partition(".")[0]].level for path in plan.elements}
+    notes = hierarchy.carrying.notes(levels) if isinstance(hierarchy, PresentHierarchy) else ()
+    return Mapped(frame, tuple(each.output for each in plan.fields), plan.key, notes)
 
 
 def _field(each: CompiledField, points: Points, rows: RegionalRows, readings: Readings, masks: Masks) -> pl.Series:
@@ -77,7 +93,10 @@ def _field(each: CompiledField, points: Points, rows: RegionalRows, readings: Re
             return _finished(rows.said["written"], each, None)
         case FromElements(tree=tree, absorbs=absorbs):
             mask = masks.of(tree, points) if absorbs else None
-            return _finished(_values(each, points, readings, mask), each, mask)
+            values = _values(each, points, readings, mask)
+            if each.complete:
+                values = where(complete(Behind(readings), tree, points), values)
+            return _finished(values, each, mask)
 
 
 def _values(each: CompiledField, points: Points, readings: Readings, mask: pl.Series | None) -> pl.Series:
@@ -109,7 +128,8 @@ def _finished(values: pl.Series, each: CompiledField, mask: pl.Series | None) ->
     if each.codes is not None:
         targets = dict(each.codes)
         texts = values if values.dtype == pl.String else values.cast(pl.String)
-        values = texts.replace_strict(targets, default=None, return_dtype=pl.String)
+        found = texts.replace_strict(targets, default=each.otherwise, return_dtype=pl.String)
+        values = found if each.otherwise is None else where(texts.is_not_null(), found)
     elif each.output.kind == "number":
         values = fitting(values, largest(values))
     return values if each.default is None else _filled(values, each, each.default, mask)

@@ -97,6 +97,11 @@ class ViewSpec:
     regions: Regions = "historical"
     strict_codes: bool = False
 
+    @property
+    def places_by(self) -> Frequency:
+        """By the day of which periods a row's region is told: none, where all stand under the regions of today."""
+        return "once" if self.regions == "present" else self.frequency
+
     def document(self) -> dict[str, Any]:
         """The view in the document's form; ``parse_view`` of it gives this spec again."""
         document: dict[str, Any] = {
@@ -322,7 +327,9 @@ def _otherwise(document: Mapping[Any, Any], place: str, fault: _Tell) -> str | N
     value = document.get("otherwise")
     if value is None or (isinstance(value, str) and "\x00" not in value and len(value) <= MOST_CONSTANT_CHARACTERS):
         return value
-    fault(place, f"otherwise“{value}”须是文本，请加引号；不写或写 null 表示缺失（otherwise is text, or null for missing）")
+    fault(
+        place, f"otherwise“{value}”须是文本，请加引号；不写或写 null 表示缺失（otherwise is text, or null for missing）"
+    )
     return None
 
 

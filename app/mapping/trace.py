@@ -16,11 +16,12 @@ import polars as pl
 from app.catalogue.periods import PER_YEAR
 from app.catalogue.regions import RegionIndex
 from app.mapping.behind import Behind, dataset_code
+from app.mapping.completeness import complete
 from app.mapping.lists import ListEvaluator
 from app.mapping.masks import Masks
-from app.mapping.members import Hierarchy
 from app.mapping.plan import FromElements, Plan
 from app.mapping.points import Points
+from app.mapping.present import hierarchy_of
 from app.mapping.readings import Readings
 from app.mapping.scalars import combined
 from app.mapping.sources import Coverage, Sources
@@ -74,12 +75,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """``covered`` False: nothing else is told. ``value`` is exact, before rounding, codes and default."""
+    """``covered`` False: nothing else is told. ``value`` is exact, before rounding, codes and default.
+
+    ``complete`` False: the field asks for complete groups, and something is lacking, so that it is missing.
+    """
 
     covered: bool
     value: Value = None
     inputs: tuple[Input, ...] = ()
     steps: tuple[Step, ...] = ()
+    complete: bool = True
 
 
 def trace(
@@ -99,7 +104,7 @@ def trace(
     source = only.fields[0].source
     if not isinstance(source, FromElements):
         return Trace(covered=True)
-    hierarchy = Hierarchy(regions, today)
+    hierarchy = hierarchy_of(plan, regions, today)
     schema = {column: pl.String if column.startswith("key:") else pl.Int32 for column in row}
     frame = pl.DataFrame({column: [value] for column, value in row.items()}, schema=schema)
     walk = _Walk(Readings(only, sources, coverage, hierarchy), frame, PER_YEAR.get(plan.frequency, 1))
@@ -107,7 +112,9 @@ def trace(
     if mask is not None and not mask[0]:
         return Trace(covered=False)
     value = walk.value(source.tree, int(row["period"]))
-    return Trace(True, value, tuple(walk.inputs.values()), tuple(walk.steps.values()))
+    whole = not only.fields[0].complete
+    whole = whole or bool(complete(Behind(walk.readings), source.tree, walk.at(int(row["period"])))[0])
+    return Trace(True, value if whole else None, tuple(walk.inputs.values()), tuple(walk.steps.values()), whole)
 
 
 @dataclass(slots=True)

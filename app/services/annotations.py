@@ -12,9 +12,9 @@ from app.catalogue.periods import PER_YEAR
 from app.errors import Problem
 from app.mapping.behind import Behind
 from app.mapping.masks import Masks
-from app.mapping.members import Hierarchy
 from app.mapping.plan import FromElements, OutputField
 from app.mapping.points import Points
+from app.mapping.present import hierarchy_of
 from app.mapping.readings import Readings
 from app.mapping.tree import Node
 from app.services.questions import Question
@@ -64,7 +64,7 @@ def notes_of(
     names = {field.name for field in fields}
     plan = view.plan.restricted([each.name for each in view.plan.fields if each.name in names and each.elements])
     sources = SnapshotSources(registry, state, view.scope, today)
-    hierarchy = Hierarchy(state.regions, today)
+    hierarchy = hierarchy_of(plan, state.regions, today)
     behind = Behind(Readings(plan, sources, sources.coverage, hierarchy))
     masks = Masks(plan, sources.coverage, hierarchy)
     keys = [name for name in frame.columns if name.startswith("key:")]

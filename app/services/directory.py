@@ -26,6 +26,7 @@ def me(registry: Registry, caller: Caller) -> dict[str, Any]:
             "purpose": item.agreement.purpose,
             "elements": list(item.agreement.elements),
             "regions": list(item.agreement.regions),
+            "periods": dict(item.stored.body.get("periods") or {}),
             "valid": {
                 "from": item.agreement.valid_from.isoformat(),
                 "until": item.agreement.valid_until.isoformat(),

@@ -102,7 +102,7 @@ class ViewExplainer:
     ) -> dict[str, Any]:
         place = row.select("region", "period", pl.col("^key:.*$")).row(0, named=True)
         period = Period(view.spec.frequency, place["period"])
-        said = state.regions.state(place["region"], today if period.frequency == "once" else period.end)
+        said = state.regions.state(place["region"], today if view.spec.places_by == "once" else period.end)
         sources = SnapshotSources(self._registry, state, view.scope, today)
         traced = trace(view.plan, field.name, place, sources, sources.coverage, state.regions, today)
         explained = Explained(view, state, field, sources.coverage, today)

@@ -81,7 +81,7 @@ def mapped_state(
         state.regions_revision,
         tuple(field.name for field in plan.fields),
         tuple(sorted((part, revision) for part, revision in state.part_revisions.items() if part[0] in datasets)),
-        # Data without a period is shown under today's regions.
+        # Data without a period, and all of a view under present regions, is shown under those of today.
         today if _undated(plan) else None,
     )
 
@@ -94,7 +94,8 @@ def mapped_state(
 
 
 def _undated(plan: Plan) -> bool:
-    return plan.frequency == "once" or any(dataset.frequency == "once" for dataset in plan.datasets.values())
+    undated = plan.frequency == "once" or plan.spec.regions == "present"
+    return undated or any(dataset.frequency == "once" for dataset in plan.datasets.values())
 
 
 def frame_digest(mapped: Mapped, prefix: str) -> str:

@@ -87,7 +87,7 @@ class ViewReader:
         if spans is not None:
             frame = frame.filter(period_expression(spans))
         if codes is not None:
-            frame = frame.filter(region_expression(codes, frame, view.spec.frequency, state.regions, today))
+            frame = frame.filter(region_expression(codes, frame, view.spec.places_by, state.regions, today))
         rows, fields = select(replace(shown.mapped, frame=frame), filters, sort, fields)
         notes: Callable[[pl.DataFrame], list[Note]] | None = None
         if question.annotated:

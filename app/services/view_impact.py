@@ -160,7 +160,7 @@ def _answered(
     if spans is not None:
         frame = frame.filter(period_expression(spans))
     if codes is not None:
-        frame = frame.filter(region_expression(codes, frame, plan.frequency, state.regions, registry.today()))
+        frame = frame.filter(region_expression(codes, frame, plan.spec.places_by, state.regions, registry.today()))
     return select(replace(mapped, frame=frame), filters, sort, fields)
 
 

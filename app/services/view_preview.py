@@ -50,7 +50,10 @@ def preview(registry: Registry, caller: Caller, code: str, body: Any) -> dict[st
         "rows": mapped.frame.height,
         "records": orjson.Fragment(json_records(mapped.fields, mapped.frame.head(_SAMPLE_ROWS))),
         "uncovered": _uncovered(registry, state, plan),
-        "warnings": [{"place": warning.place, "message": warning.message} for warning in plan.warnings],
+        "warnings": [
+            *({"place": warning.place, "message": warning.message} for warning in plan.warnings),
+            *({"place": "regions", "message": note} for note in mapped.notes),
+        ],
         "unmapped_codes": [told for field in plan.fields for told in _unmapped(field, sources)],
         "rounding_losses": [told for field in plan.fields for told in _losses(field, plan, sources, state)],
         "changes": differences(document, stored.stored.body) if stored else [],

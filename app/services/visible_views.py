@@ -125,6 +125,8 @@ def _overlaps(
         if not met:
             return False
         days = [day for span in met for day in (span.end.end, span.start.end)]
+        if view.spec.regions == "present":
+            days.append(today)
     else:
         days = [today, *(day for day in state.regions.editions()), *(day - _DAY for day in state.regions.editions())]
     if codes is None or grant.roots is None:

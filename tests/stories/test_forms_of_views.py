@@ -18,6 +18,7 @@ from openpyxl.styles import Border, Font, PatternFill, Side
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from app.client.http import Township
 from tests.fixtures.departmental import DEPARTMENTAL_FILES
 from tests.fixtures.house import House
 
@@ -28,6 +29,7 @@ DAMS = [
     {"region": "430102101", "period": "2025", "name": "丙", "capacity": "5000", "farms": "2", "built": "1971-05-01"},
     {"region": "430102101", "period": "2024", "name": "丙", "capacity": "1"},
 ]  # fmt: skip
+BY_HAND = {"#": "A", "xzmc": "B", "skmc": "C", "kr": "D"}
 FORM = "/v1/views/dams-view/form.xlsx"
 KEPT = "/v1/admin/views/dams-view/form"
 
@@ -180,7 +182,6 @@ def test_a_filled_form_reads_back_as_unchanged(small: House) -> None:
     records = "/v1/datasets/dams/records"
     before = water.get(records).json()
 
-
     def without_shares(book: Workbook) -> None:  # a column of the form that is no field of the view
         book.worksheets[0]["I3"] = book.worksheets[0]["I5"] = None
 
@@ -210,7 +211,9 @@ def test_columns_can_be_bound_by_hand(small: House) -> None:
 
 def test_every_fault_of_a_binding_is_told(small: House) -> None:
     admin = small.client(admin=True)
-    refused = put(admin, own_form(), columns={"skmc": "C", "kr": "C", "xx": "D", "dj": "4"}, first_row=99, title_cell="?")
+    refused = put(
+        admin, own_form(), columns={"skmc": "C", "kr": "C", "xx": "D", "dj": "4"}, first_row=99, title_cell="?"
+    )
     assert refused.status_code == 422
     assert [f["place"] for f in refused.json()["findings"]] == [
         "columns.kr", "columns.xx", "columns.dj", "first_row", "title_cell",
@@ -219,7 +222,10 @@ def test_every_fault_of_a_binding_is_told(small: House) -> None:
     assert {f["place"] for f in covered.json()["findings"]} == {"first_row", "columns.skmc"}
     nothing = own_form(lambda book: [book.worksheets[0].delete_rows(3, 2), book.worksheets[0].delete_rows(1, 5)][0])
     assert put(admin, nothing).status_code == 422
-    assert put(admin, own_form(), columns={"skmc": "C"}, sheet="表九").json()["findings"][0]["place"] in {"sheet", "first_row"}
+    assert put(admin, own_form(), columns={"skmc": "C"}, sheet="表九").json()["findings"][0]["place"] in {
+        "sheet",
+        "first_row",
+    }
     assert put(admin, own_form(), rows="3").status_code == 400
     assert put(admin, own_form(), first_row="three").status_code == 400
     assert admin.get(KEPT).status_code == 404
@@ -244,6 +250,18 @@ def with_parts(data: bytes, **parts: str) -> bytes:
     return stream.getvalue()
 
 
+def spread(data: bytes, element: str, inner: str) -> bytes:
+    """The workbook with an element in its second sheet that speaks of far more cells than it has."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as given, zipfile.ZipFile(stream, "w") as made:
+        for entry in given.infolist():
+            body = given.read(entry)
+            if entry.filename == "xl/worksheets/sheet2.xml":
+                body = body.replace(b"</sheetData>", f"</sheetData><{element}>{inner}</{element}>".encode())
+            made.writestr(entry.filename, body)
+    return stream.getvalue()
+
+
 def test_forms_that_run_or_fetch_or_burst_are_refused(small: House) -> None:
     admin = small.client(admin=True)
     good = own_form()
@@ -262,6 +280,9 @@ def test_forms_that_run_or_fetch_or_burst_are_refused(small: House) -> None:
         (with_parts(good, **{"xl__worksheets___rels__sheet1.xml.rels": relation}), 415),
         (with_parts(good, **{"xl__a.xml": "<!DOCTYPE a>"}), 400),
         (bomb.getvalue(), 413),
+        (own_form(lambda book: book.worksheets[1].__setitem__("XFD1048576", "x")), 413),
+        (spread(good, "mergeCells", '<mergeCell ref="A1:XFD1048576"/>'), 413),
+        (spread(good, "hyperlinks", '<hyperlink ref="A1:XFD1048576" location="A1"/>'), 413),
         (good[: len(good) // 2], 400),
         (b"a,b\n1,2\n", 415),
         (b"", 415),
@@ -349,3 +370,22 @@ def test_numbers_in_a_form_are_exact(small: House) -> None:
     water.post("/v1/submissions", json={"dataset": "dams", "rows": [{**DAMS[0], "capacity": "12345678.91"}]})
     sheet = opened(water.get(FORM, params={"period": "2025"})).worksheets[0]
     assert Decimal(str(sheet["E4"].value)) == Decimal("1234.5679")
+
+
+def test_the_client_fetches_a_form_and_sends_it_back(small: House) -> None:
+    with Township(small.url, small.key(admin=True)) as township:
+        kept = township.admin.put_form(
+            "dams-view", ("台账.xlsx", own_form()), period_cell="A2", columns=BY_HAND, first_row=5
+        )
+        assert kept["bound_by"] == "given"
+        assert township.admin.form("dams-view")["binding"] == kept["binding"]
+        assert [f["name"] for f in township.admin.reversal("dams-view")["fields"] if not f["reversible"]] == ["bl"]
+    with Township(small.url, small.key(department="water")) as township:
+        form = township.form("dams-view", "2025", region="430101")
+        assert openpyxl.load_workbook(io.BytesIO(form)).worksheets[0]["C6"].value == "'=乙"
+    with Township(small.url, small.key(admin=True)) as township:
+        township.admin.remove_form("dams-view")
+    with Township(small.url, small.key(department="water")) as township:
+        form = township.form("dams-view", "2025")
+        answer = township.upload(("表.xlsx", form), view="dams-view", period="2025")
+        assert answer["counts"] == {"rows": 3, "new": 0, "changed": 0, "unchanged": 3}

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from schemathesis.checks import (
     not_a_server_error,
 )
+from schemathesis.core.failures import FailureGroup
 from schemathesis.generation.modes import GenerationMode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -112,7 +113,7 @@ def test_the_document_is_openapi_3_1_and_every_operation_tells_its_errors(small:
         if " /v1/" in title:
             assert {"400", "401", "503"} <= operation["responses"].keys(), title
             assert operation["security"] == [{"key": []}]
-        if "{" in title:
+        if "{" in title and not title.startswith("put "):
             assert "404" in operation["responses"], title
 
 
@@ -137,8 +138,14 @@ def test_no_request_of_anybody_is_answered_by_a_fault_or_by_what_is_not_document
     if who is not None:
         session.headers["Authorization"] = f"Bearer {small.key(**who)}"
     schema = schemathesis.openapi.from_url(f"{small.url}/openapi.json")
+    faults = []
     for found in schema.get_all_operations():
-        exercise(found.ok(), session)
+        try:
+            exercise(found.ok(), session)
+        except FailureGroup as group:
+            faults += [f"{found.ok().label}: {fault}" for fault in group.exceptions]
+            faults += [str(group)]
+    assert not faults, "\n".join(faults)
 
 
 def exercise(operation: Any, session: requests.Session) -> None:

@@ -92,7 +92,9 @@ def test_what_a_view_shows_reads_back_as_unchanged(small: House) -> None:
 def test_columns_that_do_not_read_back_are_passed_over_with_the_reason(small: House) -> None:
     water = small.client(department="water")
     headings = [*WATER_HEADINGS, "每万方灌溉", "当地人口", "来源"]
-    answer = upload(water, book(headings, [*DAM, 9, 9, "别处"], [*DAM[:3], "另一座", *DAM[4:], 9, 9, "水利年报"]), "dams-view")
+    answer = upload(
+        water, book(headings, [*DAM, 9, 9, "别处"], [*DAM[:3], "另一座", *DAM[4:], 9, 9, "水利年报"]), "dams-view"
+    )
     assert answer.status_code == 201, answer.text
     said = {(f["code"], f["value"]): f for f in answer.json()["findings"]}
     assert set(said) == {("not_reversible", "bl"), ("not_reversible", "rk"), ("constant_differs", "别处")}
@@ -213,7 +215,11 @@ def test_a_file_of_two_datasets_is_sent_once_for_each(small: House) -> None:
 def test_views_that_read_back_into_nothing_of_the_callers_are_not_told(small: House) -> None:
     data = book(OLD, ["一镇", 0.001, 4, 6, 1])
     clerk, confirmer = small.client(region="430101"), small.client(region="430101", role="confirmer")
-    water, ecology, admin = small.client(department="water"), small.client(department="ecology"), small.client(admin=True)
+    water, ecology, admin = (
+        small.client(department="water"),
+        small.client(department="ecology"),
+        small.client(admin=True),
+    )
     tried = [
         (clerk, "dams-merged"), (clerk, "no-such-view"), (clerk, "county-view"), (confirmer, "old-form"),
         (water, "old-form"), (ecology, "old-form"), (admin, "old-form"),
