@@ -88,9 +88,6 @@ class PresentHierarchy(Hierarchy):
         first, last = self._span(frequency, ordinal)
         return frozenset(region for _, region, *_ in self._became(level, first, last))
 
-    def last_day(self, frequency: Frequency, ordinal: int) -> date:
-        return self._span(frequency, ordinal)[1]
-
     def _became(self, level: Level, first: date, last: date) -> list[tuple[int, int, int | None, int, bool]]:
         """(origin, region, share above, below, at the end) of the regions in force from ``first`` to ``last``."""
         key = (level, self.regions.edition(first), self.regions.edition(last))
@@ -101,11 +98,11 @@ class PresentHierarchy(Hierarchy):
                 for origin in self.regions.at_level(level, day):
                     if origin not in seen:
                         seen.add(origin)
-                        found += self.became(origin, day, at_end=day == last)
+                        found += self._parts(origin, day, at_end=day == last)
             self._targets[key] = found
         return self._targets[key]
 
-    def became(self, origin: int, day: date, *, at_end: bool) -> list[tuple[int, int, int | None, int, bool]]:
+    def _parts(self, origin: int, day: date, *, at_end: bool) -> list[tuple[int, int, int | None, int, bool]]:
         """(origin, region, share above, below, at the end) of one region as it was on a day."""
         carried = self.carrying.of(origin, day)
         known = [(origin, to, part.numerator, part.denominator, at_end) for to, part in carried.shares.items()]
@@ -177,22 +174,23 @@ def carried(records: Records, units: UnitTable, hierarchy: PresentHierarchy) -> 
 def _moved(records: Records, hierarchy: PresentHierarchy) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The records with what each became, and of each (signature, region) whether it is ``single`` or ``divided``.
 
-    ``single``: all of just one region. ``divided``: some of it is a part of unknown size.
+    ``single``: all of just one region at the end of the period. ``divided``: some of it is a part of unknown size.
     """
     dataset, frame = records.dataset, records.frame
     periods = frame["period"].unique(maintain_order=True).to_list()
     found = hierarchy.origins(dataset.level, dataset.frequency, periods)
     placed = frame.rename({"region": "origin"}).join(found.by_period, on="period", maintain_order="left")
-    # A record of a region that was not in force within its period follows what the region last was.
-    stray = placed.select("signature", "origin", "period").join(found.origins, on=["signature", "origin"], how="anti")
-    days = {ordinal: hierarchy.last_day(dataset.frequency, ordinal) for ordinal in stray["period"].unique()}
-    first = stray.unique(["signature", "origin"], maintain_order=True).rows()
-    extra = [(s, *row) for s, origin, ordinal in first for row in hierarchy.became(origin, days[ordinal], at_end=True)]
+    # A record of a region that was not in force within its period stays its own, unless others lead there: which
+    # must not depend on the records, or a missing ratio would tell that one is held.
+    pairs = placed.select("signature", "origin").unique(maintain_order=True)
+    stray = pairs.join(found.origins, on=["signature", "origin"], how="anti").with_columns(region="origin")
+    stray = stray.join(found.origins, on=["signature", "region"], how="anti")
+    extra = [(*row, 1, 1, True) for row in stray.rows() if hierarchy.regions.exists(row[1], hierarchy.today)]
     origins = pl.concat([found.origins, pl.DataFrame(extra, schema=_ORIGINS_SCHEMA, orient="row")])
     divided = pl.col("above").is_null()
     whole = (pl.col("above") == pl.col("below")).fill_null(value=False)
     combined = origins.group_by("signature", "region").agg(
-        single=((pl.len() == 1) & whole.all()) | ((pl.col("at_end").sum() == 1) & whole.filter("at_end").all()),
+        single=(pl.col("at_end").sum() == 1) & whole.filter(pl.col("at_end")).all(),
         divided=divided.any(),
     )
     return placed.join(origins, on=["signature", "origin"], maintain_order="left"), combined
@@ -204,7 +202,7 @@ def _counted(dataset: Dataset, element: Element, *, summed: bool) -> pl.Expr:
     whole = (pl.col("above") == pl.col("below")).fill_null(value=False)
     if dataset.key:
         return whole & current
-    return current & (~pl.col("divided") if summed else whole & pl.col("single"))
+    return current & ~pl.col("divided") if summed else pl.col("at_end") & whole & pl.col("single")
 
 
 def _together(dataset: Dataset, name: str, units: UnitTable) -> pl.Expr:

@@ -128,10 +128,10 @@ def told(quantity: Quantity) -> str:
 
 
 def is_count(quantity: Quantity) -> bool:
-    """Whether it is a number of things: of one counting unit, or of none."""
+    """Whether it is a number of things: of one counting unit, or of none. A rate is not."""
     match quantity.dimension:
         case ():
-            return True
+            return quantity.factor == 1 and not quantity.quotient
         case ((base, 1),):
             return base not in MEASURED_BASES
         case _:

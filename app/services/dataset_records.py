@@ -69,7 +69,7 @@ class DatasetReader:
             if opened[0] != code or opened[1] != asked or opened[4] != _reach(caller):
                 raise Problem("bad_cursor", "游标属于另一个查询 (the cursor belongs to another question)")
             last, offset = opened[2], opened[3]
-            state = self._registry.state_at(last)
+            state = self._registry.state_at(opened[5])
             dataset = state.catalogue.datasets.get(code, dataset)
         stored = self._view(state, dataset)
         view = VisibleView(stored, stored.plan, scope)
@@ -87,7 +87,7 @@ class DatasetReader:
         page = frame.slice(offset, question.limit or PAGE)
         following = None
         if offset + page.height < frame.height:
-            token = [code, asked, last, offset + page.height, _reach(caller)]
+            token = [code, asked, last, offset + page.height, _reach(caller), max(last, _described(state))]
             following = self._registry.sealer.seal("records", token)
         revision = self._registry.sealer.seal("revision", [code, last])
         head = orjson.dumps({"dataset": code, "revision": revision})[:-1]
@@ -129,6 +129,12 @@ class DatasetReader:
             made = _DatasetView(kept, state.catalogue)
             self._compiled[key] = made
             return made
+
+
+def _described(state: State) -> int:
+    """The epoch at which the catalogue or the regions last changed: records may be older than what describes them."""
+    described = (item.epoch for (kind, _), item in state.stored.items() if kind not in {"view", "agreement"})
+    return max(state.regions_revision, *described)
 
 
 def _reach(caller: Caller) -> list[str | int | None]:

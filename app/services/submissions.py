@@ -160,9 +160,7 @@ def withdraw(
         raise Problem("forbidden", f"无权撤回 {region} 的记录 (the region is not the caller's)")
     place = _key_of(state, dataset, key)
     with registry.database.write() as write:
-        epoch = records.withdraw(
-            write, permit, dataset.code, region_id, when, place, reason.strip()
-        )
+        epoch = records.withdraw(write, permit, dataset.code, region_id, when, place, reason.strip())
         if epoch is None:
             raise Problem("not_found", "没有这条记录 (there is no such record)")
         revision = sealed_revision(registry, write.connection, state, dataset, permit)

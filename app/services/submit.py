@@ -147,7 +147,9 @@ def _attempt(
         submissions.insert(write, permit, stored)
         revision = sealed_revision(registry, write.connection, state, dataset, permit)
         body = body_of(stored, revision)
-        outcome = Outcome(200, body) if status == "checked" else Outcome(422, _refusal(body, changes.findings).document())
+        outcome = (
+            Outcome(200, body) if status == "checked" else Outcome(422, _refusal(body, changes.findings).document())
+        )
         _record(write, permit.caller, request, outcome)
     if status == "rejected":
         raise _refusal(body, changes.findings)

@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
-from tests.client.played import Answer, parts_of
+from email import message_from_bytes
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import program as whole_program
+from app.client.http import Township
+from tests.client.played import Answer
+
+
+def parts_of(asked):
+    head = f"Content-Type: {asked.headers['content-type']}\r\n\r\n".encode()
+    return {
+        part.get_param("name", header="content-disposition"): part
+        for part in message_from_bytes(head + asked.body).get_payload()
+    }
+
+
+@pytest.fixture
+def township(script):
+    with Township(script.url, "k") as client:
+        yield client
+
+
+@pytest.fixture
+def run(script, monkeypatch):
+    monkeypatch.setenv("TOWNSHIP_URL", script.url)
+    monkeypatch.setenv("TOWNSHIP_KEY", "k")
+    return lambda *arguments: CliRunner().invoke(whole_program(), [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def workbook(tmp_path):
+    path = tmp_path / "台账.csv"
+    path.write_text("区划,水库名\n", encoding="utf-8")
+    return path
 
 
 def test_a_filled_form_is_fetched_for_a_period_and_regions(script, township):
     script.answers.append(Answer(200, b"xlsx"))
     assert township.form("dams-view", "2025", ["4301", "4302"]) == b"xlsx"
-    assert script.asked[0].path == "/v1/views/dams-view/form.xlsx?period=2025&region=4301%2C4302"
+    assert script.asked[0].path == "/v1/views/dams-view/form.xlsx"
+    assert script.asked[0].query == [("period", "2025"), ("region", "4301,4302")]
 
 
 def test_an_upload_can_be_laid_out_as_a_view(script, township):

@@ -16,7 +16,7 @@ from typing import Any
 
 from app.catalogue.model import FREQUENCIES, LEVELS, Catalogue, Dataset, Element
 from app.catalogue.periods import PER_YEAR, Period
-from app.catalogue.regions import RegionState
+from app.catalogue.regions import RegionState, Succession
 from tests.mapping.reference_numbers import STEPS, Num, Other, arithmetic, call, compare, rounded
 
 __all__ = ["STEPS", "Reference", "Rule", "rounded"]
@@ -32,6 +32,7 @@ class Reference:
     rule: Rule | None
     document: Mapping[str, Any]
     today: date
+    successions: Sequence[Succession] = ()
 
     # -- the calendar and the map --------------------------------------------------------------------------------
     @property
@@ -71,6 +72,8 @@ class Reference:
 
     def behind(self, row: int, period: Period, level: str) -> list[tuple[int, bool]]:
         """(region, whether it exists on the last day) of every region behind a row."""
+        if self.carries:
+            return self.behind_today(row, period, level)
         key = (row, period, level)
         if key not in self._behind:
             found = []
@@ -80,6 +83,78 @@ class Reference:
                     found.append((region, alive[-1] == self.days(period)[-1]))
             self._behind[key] = found
         return self._behind[key]
+
+    def behind_today(self, row: int, period: Period, level: str) -> list[tuple[int, bool]]:
+        return [
+            (region, True)
+            for region in sorted({s.region_id for s in self.states})
+            if (s := self.state_on(region, self.today))
+            and s.level == level
+            and self.lies_below(region, row, self.today)
+            and self.origins(region, period, level)
+        ]
+
+    def could_report(self, region: int, period: Period, dataset: Dataset) -> bool:
+        if self.carries:
+            return bool(self.origins(region, period, dataset.level))
+        return any(self.state_on(region, d) for d in self.days(period))
+
+    def covers_cell(self, element: Element, region: int, period: Period, dataset: Dataset) -> bool:
+        came = self.counted(element, region, period, dataset.level)
+        return all(self.covers(element.path, origin, period) for origin, _ in came)
+
+    # -- the regions of today ------------------------------------------------------------------------------------
+    @property
+    def carries(self) -> bool:
+        return self.document.get("regions") == "present"
+
+    def today_of(self, region: int, day: date) -> dict[int, Fraction | None]:
+        """What part of a region (as it was on a day) each region of today has; None: of unknown size."""
+        edges = [e for e in self.successions if e.old_id == region and day < e.date <= self.today]
+        edges = [e for e in edges if e.date == min(e.date for e in edges)]
+        if not edges:
+            return {region: Fraction(1)} if self.state_on(region, self.today) else {}
+        event = edges[0].date
+        whole = len(edges) == 1 and edges[0].kind == "merge"
+        parts: list[tuple[int, Fraction | None]] = [
+            (e.new_id, e.share or (Fraction(1) if whole else None)) for e in edges
+        ]
+        if self.state_on(region, event) and region not in [to for to, _ in parts]:
+            rest = None if None in [s for _, s in parts] else 1 - sum(s for _, s in parts if s)
+            parts += [(region, rest)] if rest != 0 else []
+        found: dict[int, Fraction | None] = {}
+        for to, share in parts:
+            for end, part in self.today_of(to, event).items():
+                known = None if share is None or part is None else share * part
+                before = found.get(end, Fraction(0))
+                found[end] = None if known is None or before is None else before + known
+        return found
+
+    @cached_property
+    def _origins(self) -> dict[Any, list[tuple[int, Fraction | None, bool]]]:
+        return {}
+
+    def origins(self, region: int, period: Period, level: str) -> list[tuple[int, Fraction | None, bool]]:
+        """(former region, share, whether it was there at the end) of all that a region of today comes from."""
+        key = (region, period, level)
+        if key not in self._origins:
+            found = []
+            for origin in sorted({s.region_id for s in self.states}):
+                alive = [d for d in self.days(period) if (s := self.state_on(origin, d)) and s.level == level]
+                shares = self.today_of(origin, alive[-1]) if alive else {}
+                if region in shares:
+                    found.append((origin, shares[region], alive[-1] == self.days(period)[-1]))
+            self._origins[key] = found
+        return self._origins[key]
+
+    def counted(self, element: Element, region: int, period: Period, level: str) -> list[tuple[int, Fraction | None]]:
+        """The cells that a value under the regions of today is due from."""
+        if not self.carries:
+            return [(region, Fraction(1))]
+        found = self.origins(region, period, level)
+        return [(r, share) for r, share, at_end in found if at_end or element.measure == "flow"] or (
+            [] if found else [(region, Fraction(1))]
+        )
 
     # -- one element ---------------------------------------------------------------------------------------------
     def steps(self, dataset: Dataset) -> tuple[bool, bool, bool]:
@@ -98,6 +173,35 @@ class Reference:
         self, dataset: Dataset, element: Element, region: int, period: Period
     ) -> list[tuple[tuple[Any, ...], Any]]:
         """(key, value) of every record there whose cell is covered and has a value."""
+        if self.carries:
+            return self.carried(dataset, element, region, period)
+        return self.own(dataset, element, region, period)
+
+    def carried(
+        self, dataset: Dataset, element: Element, region: int, period: Period
+    ) -> list[tuple[tuple[Any, ...], Any]]:
+        """As ``held``, of a region of today."""
+        came = self.counted(element, region, period, dataset.level)
+        every = self.origins(region, period, dataset.level)
+        sums = element.numeric and element.measure in ("stock", "flow", "cumulative")
+        if not dataset.key and sums and any(share is None for _, share, _ in every):
+            return []
+        if not dataset.key and not sums and every:
+            lasting = [(origin, share) for origin, share, at_end in every if at_end]
+            came = lasting if [share for _, share in lasting] == [1] else []
+        values: dict[tuple[Any, ...], list[Any]] = {}
+        for origin, share in came:
+            for key, value in self.own(dataset, element, origin, period):
+                if dataset.key and share != 1:
+                    continue
+                exact = value if isinstance(value, (bool, str)) else Fraction(value)
+                values.setdefault(key, []).append(exact * share if sums and share is not None else exact)
+        if sums:
+            return [(key, sum(each, Fraction(0))) for key, each in values.items()]
+        return [(key, each[0]) for key, each in values.items() if len(each) == 1]
+
+    def own(self, dataset: Dataset, element: Element, region: int, period: Period) -> list[tuple[tuple[Any, ...], Any]]:
+        """(key, value) of what the region itself reported."""
         if not self.covers(element.path, region, period):
             return []
         return [
@@ -116,17 +220,17 @@ class Reference:
         if not in_time and not in_space:
             own = period.containing(dataset.frequency)
             found = [v for k, v in self.held(dataset, element, row, own) if not dataset.key or k == key]
-            return self.typed(element, found[0] if found else None), self.covers(path, row, own)
+            return self.typed(element, found[0] if found else None), self.covers_cell(element, row, own, dataset)
         over_time = aggregate or ("sum" if element.measure == "flow" else "last")
         over_regions = over_time if over_time in ("mean", "min", "max", "count") else "sum"
         groups = self.behind(row, period, dataset.level) if in_space else [(row, True)]
         if over_time == "last" and (in_space or together):
             groups = [(r, at_end) for r, at_end in groups if at_end]
         covered = all(
-            self.covers(path, region, inner)
+            self.covers_cell(element, region, inner, dataset)
             for region, _ in groups
             for inner in self.inner(dataset, period)
-            if not (in_time or in_space) or any(self.state_on(region, d) for d in self.days(inner)) or not in_time
+            if not in_time or self.could_report(region, inner, dataset)
         )
         singles: list[Any] = []
         total = 0
@@ -203,13 +307,17 @@ class Reference:
                 return call(name, [value for value, _ in found], digits), all(covered for _, covered in found)
         raise AssertionError(ast.dump(node))
 
-    def ytd(self, operand: ast.expr, aggregate: str | None, at: Any, period: Period) -> tuple[Any, bool]:
+    def is_to_date(self, operand: ast.expr, aggregate: str | None) -> bool:
+        """Whether it rests on year-to-date figures alone, so that they are read as they stand."""
         named = [
             f"{n.value.id}.{n.attr}"
             for n in ast.walk(operand)
             if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
         ]
-        if {self.measure(path, aggregate) for path in named} == {"cumulative"}:
+        return {self.measure(path, aggregate) for path in named} == {"cumulative"}
+
+    def ytd(self, operand: ast.expr, aggregate: str | None, at: Any, period: Period) -> tuple[Any, bool]:
+        if self.is_to_date(operand, aggregate):
             own: tuple[Any, bool] = at(operand)
             return own
         first = period.ordinal - period.ordinal % PER_YEAR[self.frequency]
@@ -260,6 +368,8 @@ class Reference:
         return list(found)
 
     def present(self, dataset: Dataset, element: Element) -> list[tuple[tuple[int, Period], Any]]:
+        if self.carries:
+            return self.present_today(dataset, element)
         found = []
         for record in self.records.get(dataset.code, ()):
             own = Period.parse(record.get("period", ""), dataset.frequency)
@@ -277,6 +387,58 @@ class Reference:
             found += [((row, period), key) for row in rows]
         return found
 
+    def present_today(self, dataset: Dataset, element: Element) -> list[tuple[tuple[int, Period], Any]]:
+        records = self.records.get(dataset.code, ())
+        found = []
+        for own in {Period.parse(record.get("period", ""), dataset.frequency) for record in records}:
+            period = own.containing(self.frequency)
+            for region in sorted({s.region_id for s in self.states if self.state_on(s.region_id, self.today)}):
+                rows = [region]
+                if self.steps(dataset)[1]:
+                    every = sorted({s.region_id for s in self.states if s.level == self.level})
+                    rows = [r for r in every if (region, True) in self.behind_today(r, period, dataset.level)]
+                held = self.held(dataset, element, region, own) if rows else []
+                found += [((row, period), key) for key, _ in held for row in rows]
+        return found
+
+    # -- complete groups -----------------------------------------------------------------------------------------
+    def complete(self, node: ast.expr, aggregate: str | None, row: int, period: Period) -> bool:
+        """Whether every element that the expression brings together has a value for every region and period."""
+
+        def at(child: ast.expr, ordinal: int = period.ordinal) -> bool:
+            return self.complete(child, aggregate, row, Period(self.frequency, ordinal))
+
+        match node:
+            case ast.Attribute(value=ast.Name(id=dataset), attr=code):
+                return self.complete_element(f"{dataset}.{code}", aggregate, row, period)
+            case ast.Call(func=ast.Name(id="previous"), args=[operand]):
+                return at(operand, period.ordinal - 1)
+            case ast.Call(func=ast.Name(id="last_year"), args=[operand]):
+                return at(operand, period.ordinal - PER_YEAR[self.frequency])
+            case ast.Call(func=ast.Name(id="ytd"), args=[operand]) if not self.is_to_date(operand, aggregate):
+                first = period.ordinal - period.ordinal % PER_YEAR[self.frequency]
+                return all(at(operand, n) for n in range(first, period.ordinal + 1))
+        return all(at(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+
+    def complete_element(self, path: str, aggregate: str | None, row: int, period: Period) -> bool:
+        element = self.catalogue.element(path)
+        assert element is not None
+        dataset = self.catalogue.datasets[element.dataset]
+        in_time, in_space, together = self.steps(dataset)
+        if not (in_time or in_space or self.carries):
+            return True
+        over_time = aggregate or ("sum" if element.measure == "flow" else "last")
+        groups = self.behind(row, period, dataset.level) if in_space else [(row, True)]
+        if over_time == "last" and (in_space or together):
+            groups = [(r, at_end) for r, at_end in groups if at_end]
+        return all(
+            self.own(dataset, element, origin, inner)
+            for region, _ in groups
+            for inner in self.inner(dataset, period)
+            if not in_time or self.could_report(region, inner, dataset)
+            for origin, _ in self.counted(element, region, inner, dataset.level)
+        )
+
     def answer(self) -> list[dict[str, Any]]:
         """Every row with its region, period, key and fields."""
         found = []
@@ -293,6 +455,10 @@ class Reference:
         )
         if not covered:
             return None
+        if each.get("complete"):
+            tree = parsed(each.get("expr") or each["from"])
+            if not self.complete(tree, each.get("aggregate"), row, period):
+                return each.get("default")
         if isinstance(value, Num):
             number = value.value
             if "unit" in each:
@@ -303,7 +469,7 @@ class Reference:
         else:
             shown = value.value
         if "codes" in each and shown is not None:
-            shown = each["codes"].get({True: "true", False: "false"}.get(shown, shown))
+            shown = each["codes"].get({True: "true", False: "false"}.get(shown, shown), each.get("otherwise"))
         return each.get("default") if shown is None else shown
 
 

@@ -75,9 +75,9 @@ def test_every_period_of_the_group_is_needed(months: int) -> None:
 
 
 def test_an_expression_needs_all_of_every_element_even_where_it_could_do_without() -> None:
-    expr = "coalesce(people.total, 0) + cases.received"
+    expr = "coalesce(people.total, 0) / coalesce(cases.received, 1)"
     records = {**WHOLE, "cases": [{"region": EAST, "period": "2024-01", "received": 5}]}
-    strict = view({"name": "x", "expr": expr, "complete": "required"}, level="county")
+    strict = view({"name": "x", "expr": expr, "decimals": 0, "complete": "required"}, level="county")
     assert values(mapped(strict, WORLD, records)) == [None, None]
 
 
@@ -203,7 +203,7 @@ def test_a_strict_view_refuses_a_code_without_a_target_and_names_it() -> None:
 
 def test_the_new_keys_survive_being_written_and_read() -> None:
     document = {
-        **view(kinds(otherwise="其他"), total(), level="county"),
+        **view(kinds(otherwise="其他"), total(name="y"), level="county"),
         "regions": "present",
         "strict_codes": True,
     }
@@ -211,7 +211,7 @@ def test_the_new_keys_survive_being_written_and_read() -> None:
     assert spec is not None, faults
     assert spec.document() == document
     assert parse_view(spec.document(), "v")[0] == spec
-    plain, _ = parse_view(view(kinds(), {**total(), "complete": None}, level="county"), "v")
+    plain, _ = parse_view(view(kinds(), {**total(name="y"), "complete": None}, level="county"), "v")
     assert plain is not None
     assert sorted(c.aspect or "" for c in changes(plain, spec)) == ["complete", "otherwise", "regions", "strict_codes"]
 

@@ -158,6 +158,8 @@ def test_movement_in_time_is_not_nested_without_end() -> None:
         ("pop.money + pop.people", ["万元", "人"]),
         ("pop.people - pop.households", ["人", "户"]),
         ("pop.money > pop.people", ["量纲"]),
+        ("pop.rate > pop.people", ["量纲"]),
+        ("pop.people / pop.people * 100 > pop.people", ["量纲"]),
         ("max(pop.money, pop.people)", ["量纲"]),
         ("if(pop.seat, pop.money, pop.people)", ["量纲"]),
         ("coalesce(pop.money / pop.people, pop.money)", ["元/人"]),

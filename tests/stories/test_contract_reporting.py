@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.fixtures.house import House
-from tests.fixtures.mixed import FILES
+from tests.fixtures.mixed import FILES, PEOPLE
 
 ROW = {"region": "430101101", "period": "2025", "total": 5}
 WITH_NUMBER = '{"dataset":"pop","rows":[{"region":"430101101","period":"2025","total":NUMBER}]}'
@@ -92,7 +92,7 @@ def test_a_withdrawal_names_the_region_that_the_key_stands_for(clerk: httpx.Clie
     asked = {"period": "2025"}
     done = town.request("DELETE", "/v1/datasets/pop/records", params=asked, json={"reason": "填错"})
     assert (done.status_code, done.json()["region"]) == (200, "430101101")
-    twice = [("period", "2025"), ("period", "2024")]
+    twice = {"period": ["2025", "2024"]}
     assert town.request("DELETE", "/v1/datasets/pop/records", params=twice, json={"reason": "错"}).status_code == 400
 
 
@@ -127,3 +127,24 @@ def test_a_region_is_known_by_a_name_that_is_unique_below_the_callers_own(
     assert post(clerk, [{**ROW, "region": "城关镇"}]).status_code == 201
     province = empty_house.client(region="43")
     assert errors(post(province, [{**ROW, "region": "城关镇"}])) == [("ambiguous_region", 0)]
+
+
+def test_pages_of_records_have_one_catalogue_also_where_that_is_younger_than_the_data(
+    clerk: httpx.Client, empty_house: House
+) -> None:
+    assert post(clerk, [{**ROW, "period": str(year)} for year in (2023, 2024, 2025)]).status_code == 201
+    younger = PEOPLE.replace("code: growth", "code: fresh, title: 新, type: text}\n  - {code: growth")
+    empty_house.apply({"datasets/pop.yaml": younger})
+    path = "/v1/datasets/pop/records"
+    first = clerk.get(path, params={"limit": 2}).json()
+    empty_house.apply(
+        {
+            "datasets/pop.yaml": younger.replace(
+                "code: fresh", "code: fresher, title: 更新, type: text}\n  - {code: fresh"
+            )
+        }
+    )
+    second = clerk.get(path, params={"limit": 2, "cursor": first["next"]}).json()
+    assert [record["period"] for record in first["records"] + second["records"]] == ["2023", "2024", "2025"]
+    assert len({tuple(record) for record in first["records"] + second["records"]}) == 1
+    assert "fresh" in second["records"][0]

@@ -24,7 +24,7 @@ def small(empty_house: House) -> House:
 
 def book(*rows: list[Any], title: str | None = None) -> bytes:
     made = openpyxl.Workbook()
-    sheet = made.active
+    sheet = made.worksheets[0]
     for row in ([title], *rows) if title else rows:
         sheet.append(row)
     stream = io.BytesIO()
