@@ -49,7 +49,7 @@ def one(code: str, services: Services, caller: Known, draft: Yes | None = None) 
 
 @router.put(
     "/views/{code}",
-    responses={201: {"description": "Created"}, **answers(400, 401, 403, 409, 412, 422, 503)},
+    responses={201: {"description": "Created"}, **answers(400, 401, 403, 404, 409, 412, 422, 503)},
 )
 def put(  # noqa: PLR0913, PLR0917 - one for each parameter
     code: str,

@@ -19,6 +19,8 @@ from app.intake.spelling import folded, is_among
 MAX_SAMPLES = 12
 _MAX_SAMPLE = 60
 _SAMPLED_ROWS = 40
+_MOST_LINES = 5_000  # of a form with one indicator a row; beyond it there are more than any form may ask
+_MOST_VALUES = 40
 _REPORTER = re.compile(r"(?:填报|报送|填表|制表|编制|主管)")  # 填报单位 names who reports, no unit of measure
 _INDENTS = (" ", "\u3000", "\t", "\xa0")
 
@@ -55,16 +57,16 @@ def read_asked_tables(workbook: Workbook, most_columns: int) -> tuple[list[Asked
         if width > most_columns:
             too_wide = max(too_wide, width)
             continue
-        table = _read(grid)
+        table = _read(grid, most_columns)
         if table is not None:
             tables.append(table)
     # A sheet with a single text is an instruction, where another sheet holds the form.
     return [table for table in tables if len(table.columns) > 1] or tables, too_wide
 
 
-def _read(grid: Grid) -> AskedTable | None:
+def _read(grid: Grid, most_columns: int) -> AskedTable | None:
     spans = Spans(grid)
-    rows = _down(grid, spans)
+    rows = _down(grid, spans, most_columns)
     if rows is not None:
         first, columns = rows
     else:
@@ -90,54 +92,58 @@ def _read(grid: Grid) -> AskedTable | None:
 
 def _across(grid: Grid, spans: Spans, found: HeadingRows) -> list[AskedColumn]:
     columns = []
+    rows = list(_data_rows(grid, spans, found))
     for column in range(found.width):
         path = heading_path(grid, spans, found, column)
         if path:
             unit = text_at(grid, spans, found.units, column) if found.units is not None else ""
-            samples = _samples(shown_value(cell_at(grid, row, column)) for row in _data_rows(grid, spans, found))
+            samples = _samples(shown_value(cell_at(grid, row, column)) for row in rows)
             columns.append(AskedColumn(path[-1], path[:-1], folded(unit).strip("()") or None, samples))
     return columns
 
 
 def _data_rows(grid: Grid, spans: Spans, found: HeadingRows) -> Iterable[int]:
     for row in range(found.last + 1, min(len(grid.rows), found.last + 1 + _SAMPLED_ROWS)):
-        texts = [text for column in range(found.width) if (text := text_at(grid, spans, row, column))]
-        if texts and not _is_foot(texts[0]) and not is_total(texts[0]):
+        first = next((text for column in range(found.width) if (text := text_at(grid, spans, row, column))), None)
+        if first is not None and not _is_foot(first) and not is_total(first):
             yield row
 
 
 # -- one indicator a row --------------------------------------------------------------------------------------
 
 
-def _down(grid: Grid, spans: Spans) -> tuple[int, list[AskedColumn]] | None:
+def _down(grid: Grid, spans: Spans, most_columns: int) -> tuple[int, list[AskedColumn]] | None:
     """The rows of a form such as 指标名称 / 计量单位 / 数量, with the index of its heading row; None if it is none."""
     for index, row in enumerate(grid.rows[:SEARCHED_ROWS]):
         named = {column: roles_of(cell, "year") for column, cell in enumerate(row) if isinstance(cell, str)}
         indicator = next((column for column, roles in named.items() if "indicator" in roles), None)
         if indicator is None:
             continue
-        below = [at for at in range(index + 1, len(grid.rows)) if text_at(grid, spans, at, indicator)]
+        last = min(len(grid.rows), index + 1 + _MOST_LINES)
+        below = [at for at in range(index + 1, last) if text_at(grid, spans, at, indicator)]
         words = [at for at in below if not _is_number(text_at(grid, spans, at, indicator))]
         unit = next((c for c, roles in named.items() if c != indicator and "unit" in roles), None)
         values = [c for c, roles in named.items() if c not in (indicator, unit) and not roles & {"serial", "remark"}]
         values = [c for c in values if text_at(grid, spans, index, c) and "code" not in named[c]]
-        figures = all(
+        figures = len(values) <= _MOST_VALUES and all(
             _is_number(text) for c in values for at in below if (text := text_at(grid, spans, at, c))
         )  # the columns beside a column of indicators hold figures or nothing
         distinct = {text_at(grid, spans, at, indicator) for at in words}
-        if len(distinct) >= 2 and (unit is not None or (values and figures)):
-            return index, _indicators(grid, spans, index, indicator, unit, values)
+        if len(distinct) >= 2 and len(values) <= _MOST_VALUES and (unit is not None or (values and figures)):
+            return index, _indicators(grid, spans, index, indicator, unit, values, most_columns)
     return None
 
 
 def _indicators(
-    grid: Grid, spans: Spans, heading: int, indicator: int, unit: int | None, values: list[int]
+    grid: Grid, spans: Spans, heading: int, indicator: int, unit: int | None, values: list[int], most: int
 ) -> list[AskedColumn]:
     columns: list[AskedColumn] = []
     above: list[tuple[int, str]] = []  # (depth, text): the indicators that this one stands under
-    for row in range(heading + 1, len(grid.rows)):
+    for row in range(heading + 1, min(len(grid.rows), heading + 1 + _MOST_LINES)):
         raw = cell_at(grid, *spans.origin(row, indicator))
         text = text_at(grid, spans, row, indicator)
+        if len(columns) > most:
+            break  # more than is ever checked; who asks is told so
         if not text or _is_foot(text) or numbers_columns([text]):
             continue
         measured = text_at(grid, spans, row, unit) if unit is not None else ""

@@ -18,16 +18,15 @@ from app.mapping.plan import OutputField
 from app.policy.callers import Caller
 from app.services.annotations import Note, check_annotated, notes_of
 from app.services.answers import Answer, entity_tag, matches
+from app.services.as_of import view_as_of
 from app.services.auditing import Auditing, Reading
 from app.services.coverage import region_expression
 from app.services.mapped import MappedViews, mapped_state, shown_bytes
-from app.services.naming import StateNames, is_name
-from app.services.past import view_at
+from app.services.naming import StateNames
 from app.services.questions import LARGEST_PAGE, PAGE, Question, period_expression, read_periods, read_regions
-from app.services.registry import Registry, State, resolve_instant
+from app.services.registry import Registry
 from app.services.view_drafts import coming_end
-from app.services.visible_views import VisibleView, no_view, require_coverage, visible_view
-from app.store import epochs
+from app.services.visible_views import VisibleView, require_coverage, visible_view
 
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
 
@@ -74,7 +73,7 @@ class ViewReader:
         _check_limit(question)
         position = self._position(question)
         asked = position.state if position is not None else question.as_of
-        view, state = self.view_as_of(caller, view, state, asked)
+        view, state = view_as_of(self._registry, self._names, caller, view, state, asked)
         outputs = [field.output for field in view.plan.fields]
         filters = parse_filters(question.filters, outputs)
         sort = parse_sort(question.sort, outputs)
@@ -109,25 +108,6 @@ class ViewReader:
         # Durable before the first byte leaves: an answer that cannot be witnessed is not given.
         answer.finish = self._auditing.begin(reading)
         return answer
-
-    def view_as_of(
-        self, caller: Caller, view: VisibleView, state: State, as_of: str | None
-    ) -> tuple[VisibleView, State]:
-        """``as_of`` fixes data, catalogue and regions; a snapshot's name the view's version too. Access stays today's."""
-        if as_of is None:
-            return view, state
-        version = None
-        if is_name(as_of):
-            found = self._names.find(caller, view.stored.stored.code, as_of)
-            epoch, version = found.epoch, found.view_version
-        else:
-            instant = resolve_instant(as_of)
-            with self._registry.database.read() as cx:
-                epoch = epochs.at(cx, instant)
-        past = view_at(self._registry, view.stored, view.scope, self._registry.state_at(epoch), version)
-        if past is None:
-            raise no_view()
-        return past.view, past.state
 
     def _position(self, question: Question) -> Opened | None:
         if question.cursor is None:

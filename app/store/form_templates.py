@@ -88,7 +88,7 @@ def _insert(
     binding: Mapping[str, Any] | None,
     by: str,
 ) -> StoredForm:
-    row = {
+    row: dict[str, Any] = {
         "view": view,
         "version": present.version + 1 if present is not None else 1,
         "digest": digest,

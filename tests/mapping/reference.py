@@ -101,7 +101,7 @@ class Reference:
 
     def covers_cell(self, element: Element, region: int, period: Period, dataset: Dataset) -> bool:
         came = self.counted(element, region, period, dataset.level)
-        return all(self.covers(element.path, origin, period) for origin, _ in came)
+        return all(self.covers(element.path, origin, period) for origin, _ in came or [(region, None)])
 
     # -- the regions of today ------------------------------------------------------------------------------------
     @property
@@ -152,9 +152,9 @@ class Reference:
         if not self.carries:
             return [(region, Fraction(1))]
         found = self.origins(region, period, level)
-        return [(r, share) for r, share, at_end in found if at_end or element.measure == "flow"] or (
-            [] if found else [(region, Fraction(1))]
-        )
+        if not found and not any(self.state_on(region, day) for day in self.days(period)):
+            return [(region, Fraction(1))]
+        return [(r, share) for r, share, at_end in found if at_end or element.measure == "flow"]
 
     # -- one element ---------------------------------------------------------------------------------------------
     def steps(self, dataset: Dataset) -> tuple[bool, bool, bool]:

@@ -14,7 +14,18 @@ from app.catalogue.periods import Period
 from app.catalogue.region_plan import RegionPlan
 from app.catalogue.regions import RegionState, Succession
 from app.errors import Problem
-from app.store import archive, audit, backup, credentials, definitions, idempotency, records, regions, secrets
+from app.store import (
+    archive,
+    audit,
+    backup,
+    credentials,
+    definitions,
+    form_templates,
+    idempotency,
+    records,
+    regions,
+    secrets,
+)  # fmt: skip
 from app.store import states as states_
 from app.store import tables as t
 from app.store.audit import AuditEntry
@@ -41,6 +52,8 @@ def _fill(database):
         made, key = credentials.create(
             write, administration(), name="生态", kind="department", department="ecology", expires_at=end
         )
+        form_templates.put(write, administration(), "v", b"PK\x00\xff", "表.xlsx", {"columns": {"镇": "B"}})
+        form_templates.remove(write, administration(), "v")
         idempotency.keep(write, "c", "k", "digest", 201, {"id": 1})
     submit(database, change(1, "2024", "10"), change(2, "2025", "0.10", ("井-1",)))
     submit(database, change(1, "2024", "11"))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from app.services.registry import Registry
+from app.settings import Settings
 from tests.fixtures.databases import Kind
-from tests.fixtures.house import House, serving
+from tests.fixtures.house import Clock, House, serving
 
 
 @pytest.fixture
@@ -19,7 +22,14 @@ def empty_house(database_kind: Kind, new_url: Callable[[Kind], str], tmp_path: P
 
 
 @pytest.fixture
-def house(empty_house: House) -> House:
+def house(
+    database_kind: Kind, filled_url: Callable[[Kind, str, Callable[[str], None]], str], tmp_path: Path
+) -> Iterator[House]:
     """A served registry with the catalogue of ``schemas/``."""
-    empty_house.apply_schemas()
-    return empty_house
+    with serving(filled_url(database_kind, "schemas", apply_schemas), tmp_path / "data") as house:
+        yield house
+
+
+def apply_schemas(url: str) -> None:
+    with TemporaryDirectory() as folder, Registry.open(Settings(database_url=url, data_dir=Path(folder))) as registry:
+        House(registry, "", Clock()).apply_schemas()

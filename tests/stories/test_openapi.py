@@ -98,7 +98,9 @@ def test_the_document_is_openapi_3_1_and_every_operation_tells_its_errors(small:
     assert [error.message for error in OPENAPI_31_VALIDATOR.iter_errors(document)] == []
     assert document["openapi"].startswith("3.1")
     operations = [
-        (f"{method} {path}", operation) for path, methods in document["paths"].items() for method, operation in methods.items()
+        (f"{method} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
     ]
     names = [operation["operationId"] for _, operation in operations]
     assert len(names) == len(set(names))
