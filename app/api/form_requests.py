@@ -22,6 +22,7 @@ from app.services import burden_chart, burden_ledger, element_proposals, form_de
 from app.services import form_requests as forms
 from app.services.form_reading import AskedForm, AskedSheet, asked_columns, refuse_wide, with_workbook
 from app.services.standing_check import standing_check
+from app.services.writable_texts import refuse_unwritable
 from app.wire.form_gate import (
     ColumnDecisionIn,
     FormColumnIn,
@@ -86,6 +87,7 @@ async def check(request: Request, services: Services, caller: Known, identity: R
         form, department = _json(await request.body())
     else:
         raise Problem("unsupported_media_type", "应为 multipart/form-data 或 application/json (not taken)")
+    refuse_unwritable([form.title, department, filename])
     request.state.witnessed = True
     body = await run_in_threadpool(_check, services, caller, (form, department, data, filename), identity)
     headers = {"Location": f"/v1/form-requests/{body['id']}"}

@@ -16,6 +16,7 @@ from app.policy.callers import Caller
 from app.policy.scopes import Scope
 from app.services.form_burden import is_frame
 from app.services.form_matching import as_department, hidden_elements
+from app.services.form_requests import department_of
 from app.services.registry import CHINA, Registry, State, StoredView
 from app.services.standing_check import unread_elements
 from app.services.visible_views import department_scope
@@ -46,7 +47,7 @@ def burden(registry: Registry, caller: Caller, since: str | None, department: st
     A department sees its own only, and nothing of elements that nobody reads. Raises 403 for regions.
     """
     state, today = registry.state(), registry.today()
-    whose = _whose(caller, department)
+    whose = _whose(state, caller, department)
     first = _since(since, today)
     start = datetime.combine(first, time.min, CHINA).astimezone(UTC)
     slots: dict[tuple[str, str, int], _Slot] = {}
@@ -76,9 +77,9 @@ def burden(registry: Registry, caller: Caller, since: str | None, department: st
     }
 
 
-def _whose(caller: Caller, department: str | None) -> str | None:
+def _whose(state: State, caller: Caller, department: str | None) -> str | None:
     if caller.administers:
-        return department
+        return department_of(state, caller, department) if department is not None else None
     if caller.kind != "department" or caller.department is None or department not in (None, caller.department):
         raise Problem("forbidden", "部门只能看自己的账，乡镇不在此列 (a department sees its own ledger)")
     gate.permit_form_request(caller, caller.department)

@@ -13,6 +13,7 @@ from app.errors import Problem
 from app.policy import gate
 from app.policy.callers import Caller
 from app.services.registry import Registry
+from app.services.writable_texts import refuse_unwritable
 from app.store import proposed_elements as kept
 from app.store.ids import new_id
 from app.store.proposed_elements import ProposedElement
@@ -75,8 +76,10 @@ def review(registry: Registry, caller: Caller, identity: str, status: str, reaso
     permit = gate.permit_administration(caller)
     if status not in _REVIEWS:
         raise Problem("bad_request", f"status 应为 {', '.join(_REVIEWS)} 之一 (not a review)")
+    refuse_unwritable(reason)
     if not reason.strip():
         raise Problem("bad_request", "评审须说明理由 (a review gives its reason)")
+    refuse_unwritable(identity)
     with registry.database.write() as write:
         found = kept.proposal(write.connection, identity)
         if found is None:

@@ -21,9 +21,10 @@ from app.services.form_reading import AskedForm, form_of_document
 from app.services.form_requests import answered, stored_request
 from app.services.form_views import field_of, view_document
 from app.services.registry import Registry, State
-from app.services.view_drafts import save_draft
+from app.services.view_drafts import drop_draft, find_draft, save_draft
 from app.services.view_publishing import publish_draft
 from app.services.visible_views import department_scope
+from app.services.writable_texts import refuse_unwritable
 from app.store import form_memory, proposed_elements
 from app.store import form_requests as kept
 from app.store.form_memory import StoredJudgement
@@ -70,6 +71,7 @@ def decide(
     ``refuse`` the whole form is turned down, and the answer says which elements answer it already.
     """
     permit = gate.permit_administration(caller)
+    refuse_unwritable(body)
     stored = stored_request(registry, caller, identity)
     if stored.status == "published":
         raise Problem("conflict", "该表单已发布为视图 (the form is published as a view already)")
@@ -97,6 +99,9 @@ def decide(
         "refused": refusal,
         "answered_by": _answers(stored.verdicts, state) if refusal is not None else [],
     }
+    if stored.view is not None and (document is None or document["code"] != stored.view):
+        if find_draft(state, stored.view) is not None:
+            drop_draft(registry, caller, stored.view)  # of an earlier decision on this form
     if document is not None:
         save_draft(registry, caller, document["code"], document, None)
     with registry.database.write() as write:

@@ -10,8 +10,10 @@ from app.catalogue.model import LEVELS, Level
 from app.errors import Problem
 from app.formats.reading import read_workbook
 from app.intake.form_columns import read_asked_tables
-from app.matching.form import MAX_COLUMNS, MAX_TEXT, Form, FormColumn, refuse_hostile
+from app.matching.form import MAX_TEXT, Form, FormColumn, refuse_hostile
+from app.services.writable_texts import refuse_unwritable
 
+MOST_COLUMNS = 1_000  # of a whole form; the widest real ones have some three hundred
 _LEVEL_WORDS: tuple[tuple[Level, tuple[str, ...]], ...] = (
     ("village", ("村", "社区", "居委")),
     ("township", ("乡", "镇", "街道")),
@@ -109,10 +111,10 @@ def asked_columns(columns: Sequence[Mapping[str, Any]]) -> tuple[FormColumn, ...
 
 def refuse_wide(count: int) -> None:
     """Refuse a form by its number of columns, before anything of it is looked at."""
-    if count > MAX_COLUMNS:
+    if count > MOST_COLUMNS:
         raise Problem(
             "too_large",
-            f"表单有{count}列，最多{MAX_COLUMNS}列（the form has {count} columns, at most {MAX_COLUMNS} are checked）",
+            f"表单有{count}列，最多{MOST_COLUMNS}列（the form has {count} columns, at most {MOST_COLUMNS} are checked）",
         )
 
 
@@ -121,7 +123,7 @@ def with_workbook(form: AskedForm, data: bytes, filename: str) -> AskedForm:
 
     Its title is the workbook's, unless one was given. Raises ``Problem`` where no sheet holds a form, or one is too wide.
     """
-    tables, too_wide = read_asked_tables(read_workbook(data, filename), MAX_COLUMNS)
+    tables, too_wide = read_asked_tables(read_workbook(data, filename), MOST_COLUMNS)
     refuse_wide(too_wide)
     if not tables:
         raise Problem("bad_request", "文件中没有找到表头 (no sheet of the file has headings)")
@@ -137,12 +139,13 @@ def with_workbook(form: AskedForm, data: bytes, filename: str) -> AskedForm:
 
 
 def refuse_unreadable(form: AskedForm) -> None:
-    """Refuse what nobody could fill, and what has nothing to fill; every fault at once."""
+    """Refuse what nobody could fill, what has nothing to fill, and texts that cannot be kept."""
     for text in (form.purpose, form.legal_basis, form.frequency or "", form.level or ""):
         if len(text) > MAX_TEXT * 10:
             raise Problem("too_large", "表单的说明文字过长 (a text about the form is too long)")
     for one in form.forms(""):
         refuse_hostile(one)
+    refuse_unwritable(form.document())
     if not any(sheet.columns for sheet in form.sheets):
         raise Problem("bad_request", "表单没有任何一列 (the form has no columns)")
     if any(not column.name for sheet in form.sheets for column in sheet.columns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,6 +20,7 @@ from app.store import form_requests as kept
 from app.store.form_requests import StoredFormRequest
 from app.store.ids import new_id
 
+_IDENTITY = re.compile(r"[0-9a-f-]{36}")
 _PAGE = 100
 _LARGEST_PAGE = 1_000
 _VERDICTS = ("held", "derivable", "related", "new", "bookkeeping")
@@ -81,7 +83,7 @@ def list_requests(
     cursor: str | None,
 ) -> dict[str, Any]:
     """Forms that the caller may see, newest first, without their columns; ``next`` goes on."""
-    if not caller.administers:
+    if department is not None or not caller.administers:
         department = department_of(registry.state(), caller, department)
     size = limit or _PAGE
     if not 1 <= size <= _LARGEST_PAGE:
@@ -109,7 +111,7 @@ def stored_request(registry: Registry, caller: Caller, identity: str) -> StoredF
     if caller.kind == "region":
         raise Problem("forbidden", "表单由部门自己或管理员提交核对 (forms concern departments and administrators)")
     with registry.database.read() as cx:
-        found = kept.get(cx, identity)
+        found = kept.get(cx, identity) if _IDENTITY.fullmatch(identity) else None
     if found is None or not gate.sees_form_request(caller, found.department):
         raise Problem("not_found", f"没有表单 {identity[:100]} (there is no such form)")
     return found

@@ -206,7 +206,7 @@ def may_write(state: State, permit: Permit, region_id: int, period: Period, toda
 
 def _dataset(registry: Registry, state: State, caller: Caller, request: SubmissionRequest) -> Dataset:
     if request.dataset is None:
-        return recognise(registry, state, caller, request.data, request.filename)
+        return recognise(registry, state, caller, request.data, request.filename, request.period)
     dataset = state.catalogue.datasets.get(request.dataset)
     if dataset is None or not gate.knows_dataset(caller, dataset):
         raise Problem("not_found", f"没有数据集 {request.dataset} (there is no such dataset)")

@@ -436,7 +436,7 @@ class Reference:
             for region, _ in groups
             for inner in self.inner(dataset, period)
             if not in_time or self.could_report(region, inner, dataset)
-            for origin, _ in self.counted(element, region, inner, dataset.level)
+            for origin, _ in self.counted(element, region, inner, dataset.level) or [(region, None)]
         )
 
     def answer(self) -> list[dict[str, Any]]:

@@ -69,13 +69,15 @@ def report(house: House, code: str, period: str, total: int, men: int, area: str
 def check(client: httpx.Client, **changes: Any) -> dict[str, Any]:
     answer = client.post("/v1/form-requests", json={**FORM, **changes})
     assert answer.status_code == 201, answer.text
-    assert answer.headers["Location"] == f"/v1/form-requests/{answer.json()['id']}"
-    return answer.json()
+    form: dict[str, Any] = answer.json()
+    assert answer.headers["Location"] == f"/v1/form-requests/{form['id']}"
+    return form
 
 
 def column(form: dict[str, Any], name: str) -> dict[str, Any]:
-    (found,) = [each for each in form["columns"] if each["name"] == name]
-    return found
+    found: list[dict[str, Any]] = [each for each in form["columns"] if each["name"] == name]
+    assert len(found) == 1
+    return found[0]
 
 
 def decide(client: httpx.Client, form: dict[str, Any], **decision: Any) -> httpx.Response:
@@ -105,7 +107,9 @@ def test_from_a_form_to_the_departments_own_table_without_any_township_typing(
         view={"code": "ecology-base"},
     )
     assert decided.status_code == 200, decided.text
-    assert decided.json()["decision"]["uncovered"] == [{"field": "案件办结率（%）", "elements": ["cases.closed", "cases.received"]}]
+    assert decided.json()["decision"]["uncovered"] == [
+        {"field": "案件办结率（%）", "elements": ["cases.closed", "cases.received"]}
+    ]
     assert ecology.get("/v1/views/ecology-base/records").status_code == 404
     published = admin.post(f"/v1/admin/form-requests/{form['id']}/publish")
     assert published.status_code == 200, published.text
@@ -260,6 +264,22 @@ def test_a_refused_form_says_which_elements_answer_it(admin: httpx.Client, ecolo
     assert admin.post(f"/v1/admin/form-requests/{form['id']}/publish").status_code == 409
 
 
+def test_a_form_that_is_decided_anew_leaves_no_draft_of_the_earlier_decision(
+    admin: httpx.Client, ecology: httpx.Client
+) -> None:
+    form = check(ecology, columns=[{"name": "总人口", "unit": "人"}])
+    for code in ("first", "second"):
+        assert decide(admin, form, accept_rest=True, view={"code": code}).status_code == 200
+    assert admin.get("/v1/admin/views/first", params={"draft": "true"}).status_code == 404
+    draft = admin.get("/v1/admin/views/second", params={"draft": "true"}).json()
+    assert [field["name"] for field in draft["fields"]] == ["行政区划代码", "报告期", "总人口"]
+    assert draft["faults"] == []
+    taken = decide(admin, form, accept_rest=True, view={"code": "people-view"})
+    assert taken.status_code == 200  # its own view, edited: the draft beside it is published as ever
+    water = check(admin, department="water", columns=[{"name": "总人口", "unit": "人"}])
+    assert decide(admin, water, accept_rest=True, view={"code": "people-view"}).status_code == 422
+
+
 def test_a_proposed_element_is_reviewed_by_another_administrator_and_changes_no_catalogue(
     small: House, admin: httpx.Client, ecology: httpx.Client
 ) -> None:
@@ -320,6 +340,24 @@ def test_hostile_forms_are_refused_quickly_and_leave_no_form(admin: httpx.Client
     )
     assert ecology.post("/v1/form-requests", files={"file": ("a.pdf", b"%PDF-1.7 x")}).status_code == 415
     assert admin.get("/v1/form-requests").json()["form_requests"] == []
+
+
+def test_texts_that_no_database_keeps_are_refused_in_words(admin: httpx.Client, ecology: httpx.Client) -> None:
+    raw = {"Content-Type": "application/json"}
+    for text in (r"\u0000", r"\ud800"):
+        for body in (
+            f'{{"title":"{text}","columns":[{{"name":"甲"}}]}}',
+            f'{{"columns":[{{"name":"{text}","samples":["{text}"]}}]}}',
+        ):
+            assert ecology.post("/v1/form-requests", content=body.encode(), headers=raw).status_code == 400
+    form = check(ecology)
+    for text in (r"\u0000", r"\ud800"):
+        body = f'{{"refuse":{{"reason":"{text}"}}}}'
+        path = f"/v1/admin/form-requests/{form['id']}/decision"
+        assert admin.post(path, content=body.encode(), headers=raw).status_code == 400
+    for path in ("/v1/form-requests", "/v1/burden"):
+        assert admin.get(path, params={"department": "ecology\x00"}).status_code == 400
+    assert admin.get("/v1/form-requests/%00").status_code == 404
 
 
 def test_the_ledger_counts_each_form_once_and_only_visible_fields(

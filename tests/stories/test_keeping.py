@@ -17,6 +17,7 @@ from app.store import archive
 from app.store.database import Database
 from tests.fixtures.databases import KINDS, Kind
 from tests.fixtures.house import House, serving
+from tests.fixtures.programs import until
 from tests.fixtures.small import FILES
 
 OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
@@ -104,8 +105,7 @@ def test_a_restored_backup_of_a_busy_registry_answers_the_same(
         before = asked(house, key)
         cursor = house.client(key).get("/v1/views/people-view/changes").json()["next"]
         with another_county_going_on(house) as acknowledged:
-            while not acknowledged:
-                pass
+            until(lambda: bool(acknowledged))
             least = acknowledged[-1]
             assert "校验无误" in township(url, tmp_path / "data", ["backup", str(kept)])
         most = acknowledged[-1]
