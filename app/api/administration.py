@@ -53,6 +53,28 @@ def _add_routes(plural: str, kind: Kind) -> None:
         """The present version, with the ETag that guards its edit."""
         return _defined(services.registry, caller, kind, code)
 
+    @router.post(
+        f"/{plural}",
+        name=f"post-{kind}",
+        status_code=201,
+        responses=answers(400, 401, 403, 412, 422, 503),
+    )
+    def post(
+        document: Annotated[dict[str, Any], Body()],
+        services: Services,
+        caller: Known,
+        request: Request,
+        identity: RequestId,
+    ) -> Response:
+        """Make a new definition; its code is in the document. 412 when there is one of that code."""
+        request.state.witnessed = True
+        code = str(document.get("code") or "")
+        with services.auditing.acting(caller, f"put-{kind}", code, {}, identity) as told:
+            saved, _ = views.save_guarded(services.registry, caller, kind, code, document, None, create_only=True)
+            told.update(status="applied", digest=saved.digest)
+        headers = {"ETag": views.etag_of(saved), "Location": f"/v1/admin/{plural}/{saved.code}"}
+        return Response(orjson.dumps(_shown(saved)), 201, headers, media_type="application/json")
+
     @router.put(
         f"/{plural}/{{code}}",
         name=f"put-{kind}",
@@ -100,12 +122,13 @@ def credential_made(
 ) -> CredentialOut:
     """Make a credential. Its key is in this answer and nowhere else."""
     request.state.witnessed = True
-    question = {"name": body.name, "kind": body.kind, "department": body.department, "region": body.region}
+    kind = body.meant
+    question = {"name": body.name, "kind": kind, "department": body.department, "region": body.region}
     with services.auditing.acting(caller, "create-credential", body.name, question, identity) as told:
         made, key = credentials.create_credential(
             services.registry,
             body.name,
-            body.kind,
+            kind,
             body.department,
             body.region,
             body.role,

@@ -99,9 +99,9 @@ def decide(
         "refused": refusal,
         "answered_by": _answers(stored.verdicts, state) if refusal is not None else [],
     }
-    if stored.view is not None and (document is None or document["code"] != stored.view):
-        if find_draft(state, stored.view) is not None:
-            drop_draft(registry, caller, stored.view)  # of an earlier decision on this form
+    earlier = stored.view if stored.view is not None and find_draft(state, stored.view) is not None else None
+    if earlier is not None and (document is None or document["code"] != earlier):
+        drop_draft(registry, caller, earlier)
     if document is not None:
         save_draft(registry, caller, document["code"], document, None)
     with registry.database.write() as write:

@@ -141,6 +141,8 @@ def _driver_value(name: str, value: Any, *, sqlite: bool) -> Any:
         return None
     if name in {"question", "agreements"}:
         return json_text(value)
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")  # PostgreSQL keeps no NUL, and one entry must not spoil its group
     return instant_text(value) if name == "at" and sqlite else value
 
 

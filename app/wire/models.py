@@ -256,14 +256,27 @@ class RestoreIn(Body):
 
 
 class CredentialIn(Body):
-    """A credential to make. A day as ``expires`` is its last one, in Asia/Shanghai."""
+    """A credential to make: an administrator's, a department's or a region's, as ``kind`` or the one that is named says.
+
+    A day as ``expires`` is its last one, in Asia/Shanghai.
+    """
 
     name: str
-    kind: Literal["admin", "department", "region"]
+    kind: Literal["admin", "department", "region"] | None = None
+    admin: bool = False
     department: str | None = None
     region: str | None = None
     role: Literal["clerk", "confirmer"] | None = None
     expires: datetime | date | None = None
+
+    @property
+    def meant(self) -> Literal["admin", "department", "region"]:
+        """The kind that was given, or the one that the rest of the body says."""
+        if self.kind is not None:
+            return self.kind
+        if self.admin:
+            return "admin"
+        return "department" if self.department is not None else "region"
 
 
 class CredentialOut(BaseModel):

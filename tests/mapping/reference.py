@@ -334,14 +334,16 @@ class Reference:
         return "flow" if counted else element.measure
 
     # -- rows and fields -----------------------------------------------------------------------------------------
+    @staticmethod
+    def paths_of(field: Mapping[str, Any]) -> set[str]:
+        """The elements that one field of a document names."""
+        source = field.get("expr") or field.get("from", "")
+        nodes = ast.walk(parsed(source)) if source else ()
+        named = [n for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
+        return {f"{n.value.id}.{n.attr}" for n in named if isinstance(n.value, ast.Name) and n.value.id != "region"}
+
     def paths(self) -> set[str]:
-        found: set[str] = set()
-        for each in self.document["fields"]:
-            text = each.get("expr") or each.get("from", "")
-            for node in ast.walk(parsed(text)) if text else []:
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id != "region":
-                    found.add(f"{node.value.id}.{node.attr}")
-        return found
+        return set().union(*(self.paths_of(each) for each in self.document["fields"]))
 
     def rows(self) -> list[tuple[int, Period, Any]]:
         paths = sorted(self.paths())
@@ -450,6 +452,8 @@ class Reference:
     def field(self, each: Mapping[str, Any], row: int, period: Period, key: Any) -> Any:
         if "value" in each:
             return each["value"]
+        if each.get("from", "").partition(".")[0] in ("region", "period"):
+            return None
         value, covered = self.evaluate(
             parsed(each.get("expr") or each["from"]), each.get("aggregate"), row, period, key
         )

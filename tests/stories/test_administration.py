@@ -149,3 +149,18 @@ def test_keys_are_shown_once_and_every_use_is_in_the_audit(admin: httpx.Client, 
     assert entries[-1]["agreements"] == ["ecology-2026"]
     (refusal,) = admin.get("/v1/admin/audit", params={"request_id": "walk-2"}).json()["entries"]
     assert refusal["status"] == "not_found"
+
+
+def test_new_definitions_and_credentials_are_made_by_posting_them(admin: httpx.Client, empty_house: House) -> None:
+    made = admin.post("/v1/admin/departments", json={"code": "forestry", "name": "林业局"})
+    assert made.status_code == 201, made.text
+    assert made.headers["Location"] == "/v1/admin/departments/forestry"
+    assert admin.post("/v1/admin/departments", json={"code": "forestry", "name": "林业"}).status_code == 412
+    assert admin.post("/v1/admin/departments", json={"name": "林业"}).status_code == 422
+    for body, kind in (
+        ({"department": "forestry"}, "department"),
+        ({"region": "430101", "role": "confirmer"}, "region"),
+        ({"admin": True}, "admin"),
+    ):
+        key = admin.post("/v1/admin/credentials", json={"name": kind, **body}).json()["key"]
+        assert empty_house.client(key).get("/v1/me").json()["kind"] == kind
