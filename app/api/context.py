@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -23,6 +25,7 @@ from app.services.naming import StateNames
 from app.services.read import ViewReader
 from app.services.registry import Registry
 from app.services.view_forms import ViewFormReader
+from app.services.writable_texts import refuse_unwritable
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ def errands_of(registry: Registry) -> Errands:
     )
 
 
+_SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})")
+
+
 def errands(request: Request) -> Errands:
     return cast("Errands", request.app.state.errands)
 
@@ -85,8 +91,8 @@ def known_caller(state: RequestState) -> Caller | None:
     return cast("Caller | None", getattr(state, "caller", None))
 
 
-def only_declared_parameters(request: Request) -> None:
-    """Refuses query parameters that the endpoint does not have, and single ones given twice."""
+async def only_declared_parameters(request: Request) -> None:
+    """Refuses query parameters that the endpoint does not have, single ones given twice, and texts no database keeps."""
     declared = request.scope["route"].dependant.query_params
     known = {parameter.alias: parameter for parameter in declared}
     free = getattr(request.scope["endpoint"], "takes_key_elements", False)
@@ -99,6 +105,16 @@ def only_declared_parameters(request: Request) -> None:
     for name in sorted(set(request.query_params.keys())):
         if name != "filter" and len(request.query_params.getlist(name)) > 1:
             raise Problem("bad_request", f"参数 {name} 只能给一次 (given more than once)")
+    refuse_unwritable([*request.path_params.values(), *request.query_params.values(), *request.query_params.keys()])
+    if request.headers.get("content-type", "").lower().startswith("application/json"):
+        _refuse_unwritable_json(await request.body())
+
+
+def _refuse_unwritable_json(body: bytes) -> None:
+    # In JSON only an escape can bring such a text, so that hardly any body has to be read twice.
+    if _SUSPECT_ESCAPE.search(body):
+        with suppress(ValueError, RecursionError):  # not JSON: told where it is read
+            refuse_unwritable(json.loads(body))
 
 
 def _digits(value: object) -> object:

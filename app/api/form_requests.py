@@ -174,7 +174,7 @@ def listed(
 @router.get(
     "/form-requests/{form_request}",
     response_class=Response,
-    responses={200: {"description": "The form", "content": _ANSWER}, **answers(401, 403, 404)},
+    responses={200: {"description": "The form", "content": _ANSWER}, **answers(400, 401, 403, 404)},
 )
 def one(form_request: str, services: Services, caller: Known) -> Response:
     """One form with its verdicts, how fresh what is held is today, and what was decided."""
@@ -234,7 +234,7 @@ def memory(services: Services, caller: Known, format: Literal["json", "tsv"] = "
     return Response(orjson.dumps(body), media_type="application/json")
 
 
-@router.get("/admin/proposed-elements", responses=answers(401, 403))
+@router.get("/admin/proposed-elements", responses=answers(400, 401, 403))
 def proposals(services: Services, caller: Known) -> dict[str, Any]:
     """Elements that forms propose, with their approval and duty item. No township sees them."""
     return {"proposed_elements": element_proposals.list_proposals(services.registry, caller)}
@@ -252,7 +252,7 @@ def review(
     return done
 
 
-@router.get("/admin/form-check", responses=answers(401, 403))
+@router.get("/admin/form-check", responses=answers(400, 401, 403))
 def standing(services: Services, caller: Known) -> dict[str, Any]:
     """Over all datasets and views: what is collected twice under two names, and what nobody reads."""
     return standing_check(services.registry, caller)

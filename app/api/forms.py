@@ -20,6 +20,7 @@ from app.formats.writing import FORMATS
 from app.policy.callers import Caller
 from app.services import form_templates
 from app.services.form_templates import FormRequest
+from app.services.writable_texts import refuse_unwritable
 
 router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["forms"])
 
@@ -136,6 +137,7 @@ async def _asked(parts: FormData) -> FormRequest:
         if isinstance(value, UploadFile):
             raise Problem("bad_request", f"表单项 {name} 应为文字 (a text is needed)")
         texts[name] = value.strip() or None if value is not None else None
+    refuse_unwritable([*texts.values(), file.filename])
     return FormRequest(
         data=await file.read(),
         filename=file.filename or "form.xlsx",
@@ -157,6 +159,7 @@ def _columns(text: str | None) -> Mapping[str, str] | None:
         raise Problem("bad_request", 'columns 应为 JSON 对象，如 {"czrk": "C"} (a JSON object)') from error
     if not isinstance(document, dict) or not all(isinstance(letters, str) for letters in document.values()):
         raise Problem("bad_request", 'columns 应为 JSON 对象，如 {"czrk": "C"} (field name to column letters)')
+    refuse_unwritable(document)
     return document
 
 

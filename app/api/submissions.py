@@ -20,6 +20,7 @@ from app.errors import Problem
 from app.policy.callers import Caller
 from app.services import submissions as kept
 from app.services.submit import Mode, Outcome, SubmissionRequest, submit
+from app.services.writable_texts import refuse_unwritable
 from app.wire.models import SubmissionIn, SubmissionOut
 
 router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["submissions"])
@@ -118,6 +119,7 @@ async def _multipart(request: Request) -> dict[str, Any]:
             if isinstance(value, UploadFile):
                 raise Problem("bad_request", f"表单项 {name} 应为文字 (a text is needed)")
             texts[name] = value.strip() or None if value is not None else None
+        refuse_unwritable([*texts.values(), file.filename])
         data = await file.read()
         return {
             "dataset": texts["dataset"],

@@ -12,8 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.api.context import Services
+from app.api.problems import answers
 from app.errors import Problem
 from app.services.health import is_ready
+from app.services.writable_texts import refuse_unwritable
 from app.wire.models import TokenOut
 
 router = APIRouter(tags=["service"])
@@ -26,8 +28,7 @@ _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
     response_class=Response,
     responses={
         200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/TokenOut"}}}},
-        400: {"description": "An error after RFC 6749, 5.2"},
-        401: {"description": "The client is not known"},
+        **answers(400, 401, 413, 503),  # with the members of RFC 6749, 5.2 beside those of a problem
     },
     openapi_extra={
         "requestBody": {
@@ -57,6 +58,7 @@ async def token(request: Request, services: Services) -> Response:
         return _refused(400, code, "只支持 client_credentials (only client_credentials)")
     basic = _basic(request.headers.get("authorization"))
     identity, secret = basic or (given.get("client_id", ""), given.get("client_secret", ""))
+    refuse_unwritable([identity, secret])
     try:
         made = await run_in_threadpool(services.authenticator.token, identity, secret)
     except Problem as problem:
@@ -91,12 +93,14 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={503: {"description": "Not ready"}})
-def readyz(services: Services) -> Response:
+@router.get("/readyz", responses=answers(503))
+def readyz(services: Services) -> dict[str, str]:
     """The database answers and is of the newest form."""
-    ready = is_ready(services.registry)
-    body = orjson.dumps({"status": "ready" if ready else "not ready"})
-    return Response(body, 200 if ready else 503, media_type="application/json")
+    if not is_ready(services.registry):
+        raise Problem(
+            "unavailable", "数据库不可用或尚未升级 (the database does not answer or is not of the newest form)"
+        )
+    return {"status": "ready"}
 
 
 SCHEMAS = (TokenOut,)

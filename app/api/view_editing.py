@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Header, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.api.context import Errands, Known, RequestId, Services, Strict
+from app.api.context import Errands, Known, RequestId, Services, Strict, Whole
 from app.api.problems import answers
 from app.policy.callers import Caller
 from app.services import bulk_views, view_drafts, view_preview, view_publishing, views
@@ -147,7 +147,7 @@ def versions(code: str, services: Services, caller: Known) -> dict[str, Any]:
 
 
 @router.get("/views/{code}/diff", responses=answers(400, 401, 403, 404))
-def diff(code: str, services: Services, caller: Known, old: int, new: int | None = None) -> dict[str, Any]:
+def diff(code: str, services: Services, caller: Known, old: Whole, new: Whole | None = None) -> dict[str, Any]:
     """What version ``new`` (default the present one) changes of version ``old``, in words."""
     return bulk_views.difference(services.registry, caller, code, old, new)
 

@@ -21,7 +21,9 @@ def complete(behind: Behind, tree: Node, points: Points) -> pl.Series:
     index = pl.get_index_type()
     lacking = [pl.Series([], dtype=index)]
     for each in reached(tree, points):
-        if not each.reading.steps.aggregated and not carried:
+        # Carried to a successor, figures were brought together; records of a list only changed their place.
+        steps = each.reading.steps
+        if not steps.aggregated and (steps.keyed or not carried):
             continue
         due = behind.due(each.reading, each.points)
         held = behind.records(each.reading, each.points).select(_CELL).unique()

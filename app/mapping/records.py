@@ -15,6 +15,9 @@ from app.mapping.plan import Plan
 from app.mapping.sources import Coverage, Rows, Sources
 
 
+_TYPES = {"text": pl.String, "code": pl.String, "boolean": pl.Boolean, "date": pl.Date}
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """Records of one dataset. Columns: region, period (the dataset's), ``key:<element>``, ``value:<element>``.
@@ -57,7 +60,7 @@ def load(plan: Plan, dataset: Dataset, sources: Sources, coverage: Coverage) -> 
     scale = {e.code: rows.scale.get(e.code, 1) for e in wanted}
     columns = [pl.col("region").cast(pl.Int32), pl.col("period").cast(pl.Int32)]
     columns += [pl.col(code).alias(f"key:{code}") for code in dataset.key]
-    columns += [pl.col(e.code).alias(f"value:{e.code}") for e in wanted if e.code not in dataset.key]
+    columns += [_values(rows, e) for e in wanted if e.code not in dataset.key]
     frame = rows.frame.select(columns)
     for element in wanted:
         if element.code in dataset.key:
@@ -65,6 +68,13 @@ def load(plan: Plan, dataset: Dataset, sources: Sources, coverage: Coverage) -> 
             scale[element.code] = divisor
             frame = frame.with_columns(_covered_only(values, element, dataset, frame, coverage))
     return Records(dataset, frame, scale)
+
+
+def _values(rows: Rows, element: Element) -> pl.Expr:
+    """The element's column; where it is covered nowhere, sources need not have it, and it is missing."""
+    if element.code in rows.frame.columns:
+        return pl.col(element.code).alias(f"value:{element.code}")
+    return pl.lit(None, dtype=_TYPES.get(element.type, pl.Int128)).alias(f"value:{element.code}")
 
 
 def _key_values(rows: Rows, element: Element) -> tuple[pl.Series, int]:

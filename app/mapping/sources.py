@@ -18,7 +18,8 @@ class Rows:
     Columns of ``frame``: ``region`` Int32, ``period`` Int32 (ordinal in the dataset's own frequency), the key columns
     by element code (String), then one per element asked for, by element code: integer and decimal Int128 =
     value × ``scale[element]``, text and code String, date Date, boolean Boolean. A missing value and an uncovered
-    cell are both null. (region, period, key) is unique.
+    cell are both null; of an element that is covered nowhere the column may be left out. (region, period, key) is
+    unique.
     """
 
     frame: pl.DataFrame

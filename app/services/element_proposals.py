@@ -48,6 +48,10 @@ def proposal_of(
         faults.append("lead_source 应为 region 或 department:部门代码 (not a source)")
     if body.get("unit") and catalogue.units.get(str(body["unit"])) is None:
         faults.append(f"不认识的计量单位 {body['unit']} (unknown unit)")
+    if "收回" in str(body["duty_item"]):
+        faults.append(
+            "该事项属上级部门收回，不得再要乡镇填报 (a duty taken back by the department is not asked of townships)"
+        )
     faults += _validity_faults(body.get("valid"))
     if faults:
         return None, faults

@@ -17,6 +17,7 @@ from app.store.database import Write
 from app.store.types import json_text
 
 _D = t.definition.c
+_LAST_VERSION = 2**31 - 1  # what the column can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ def latest(cx: Connection, at_epoch: int | None = None, *, kind: str | None = No
 
 def get(cx: Connection, kind: str, code: str, version: int | None = None) -> StoredDefinition | None:
     """One definition, in its present version or the one asked for; None if there is none."""
+    if version is not None and not 0 < version <= _LAST_VERSION:
+        return None
     wanted = select(t.definition).where(_D.kind == kind, _D.code == code)
     wanted = wanted.where(_D.version == version) if version is not None else wanted.order_by(_D.version.desc()).limit(1)
     row = cx.execute(wanted).mappings().one_or_none()

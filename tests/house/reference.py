@@ -20,6 +20,7 @@ from app.formats.writing import FORMATS
 from app.intake.finding_codes import FINDING_CODES
 from app.main import create_app
 from app.mapping.functions import FUNCTIONS, OPERATORS
+from app.mapping.options import OPTIONS, VIEW_OPTIONS, Option
 from app.settings import Settings
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -57,6 +58,10 @@ def findings() -> str:
     )
 
 
+def options(known: Mapping[str, Option]) -> list[tuple[str, ...]]:
+    return [(f"`{one.key}`", one.description, one.description_en, f"`{one.example}`") for one in known.values()]
+
+
 def expressions() -> str:
     operators = [(f"`{one.sign}`", one.description, one.description_en, f"`{one.example}`") for one in OPERATORS]
     functions = [
@@ -69,6 +74,10 @@ def expressions() -> str:
         table(("operator", "含义", "meaning", "example"), operators),
         "## Functions\n",
         table(("function", "含义", "meaning", "example"), functions),
+        "## Keys of a view 视图的键\n",
+        table(("key", "含义", "meaning", "example"), options(VIEW_OPTIONS)),
+        "## Options of a field 字段的选项\n",
+        table(("option", "含义", "meaning", "example"), options(OPTIONS)),
     )
 
 

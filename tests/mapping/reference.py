@@ -111,11 +111,12 @@ class Reference:
     def today_of(self, region: int, day: date) -> dict[int, Fraction | None]:
         """What part of a region (as it was on a day) each region of today has; None: of unknown size."""
         edges = [e for e in self.successions if e.old_id == region and day < e.date <= self.today]
+        edges = [e for e in edges if e.old_id != e.new_id or e.kind == "split"]
         edges = [e for e in edges if e.date == min(e.date for e in edges)]
         if not edges:
             return {region: Fraction(1)} if self.state_on(region, self.today) else {}
         event = edges[0].date
-        whole = len(edges) == 1 and edges[0].kind == "merge"
+        whole = len(edges) == 1 and edges[0].kind != "split"
         parts: list[tuple[int, Fraction | None]] = [
             (e.new_id, e.share or (Fraction(1) if whole else None)) for e in edges
         ]
@@ -427,7 +428,7 @@ class Reference:
         assert element is not None
         dataset = self.catalogue.datasets[element.dataset]
         in_time, in_space, together = self.steps(dataset)
-        if not (in_time or in_space or self.carries):
+        if not (in_time or in_space) and (dataset.key or not self.carries):
             return True
         over_time = aggregate or ("sum" if element.measure == "flow" else "last")
         groups = self.behind(row, period, dataset.level) if in_space else [(row, True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -11,16 +11,22 @@ import pytest
 
 from app.catalogue.periods import Period
 from app.catalogue.regions import RegionIndex, RegionState
+from app.mapping.run import Rows, run
 from tests.mapping.world import (
     COUNTY,
     EAST,
     NORTH,
+    REGIONS,
     STATES,
+    TODAY,
     WEST,
+    GivenCoverage,
+    GivenRecords,
     catalogue,
     dataset,
     element,
     mapped,
+    plan_of,
     shown,
     values,
     view,
@@ -308,3 +314,25 @@ def test_exact_thirds_survive_partial_coverage() -> None:
         ]
     }
     assert read(only(regions={EAST, WEST}), records, level="county", decimals=2, **{"from": "y.people"}) == [1]
+
+
+def test_sources_may_leave_out_the_column_of_an_element_that_is_covered_nowhere() -> None:
+    """A department that may see only one of two elements still reads the view: what rests on the other is missing."""
+
+    class OnlyPeople(GivenRecords):
+        def rows(self, dataset: str, elements: Sequence[str]) -> Rows:
+            found = super().rows(dataset, elements)
+            kept = [name for name in found.frame.columns if name not in elements or name == "people"]
+            return Rows(found.frame.select(kept), {"people": 1})
+
+    known = catalogue(dataset("y", "year", element("people"), element("area"), element("kind", "text", "attribute")))
+    coverage = GivenCoverage(lambda path, _, __: path == "y.people")
+    document = view(
+        {"name": "x", "from": "y.people"},
+        {"name": "f", "expr": "y.people / y.area", "decimals": 1},
+        {"name": "g", "expr": "coalesce(y.area, y.people)"},
+        {"name": "k", "from": "y.kind"},
+    )
+    held = {"y": [{"region": EAST, "period": "2025", "people": 3, "area": 2, "kind": "甲"}]}
+    found = run(plan_of(document, known), OnlyPeople(known, held, coverage), coverage, REGIONS, TODAY)
+    assert shown(found) == [{"x": 3, "f": None, "g": None, "k": None}]

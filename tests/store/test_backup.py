@@ -14,14 +14,19 @@ from app.catalogue.periods import Period
 from app.catalogue.region_plan import RegionPlan
 from app.catalogue.regions import RegionState, Succession
 from app.errors import Problem
+from app.policy.callers import OPERATOR
+from app.policy.gate import permit_form_request
 from app.store import (
     archive,
     audit,
     backup,
     credentials,
     definitions,
+    form_memory,
+    form_requests,
     form_templates,
     idempotency,
+    proposed_elements,
     records,
     regions,
     secrets,
@@ -29,6 +34,9 @@ from app.store import (
 from app.store import states as states_
 from app.store import tables as t
 from app.store.audit import AuditEntry
+from app.store.form_memory import StoredJudgement
+from app.store.form_requests import StoredFormRequest
+from app.store.proposed_elements import ProposedElement
 from app.store.states import StoredState
 from tests.fixtures.databases import KINDS
 from tests.store.given import administration, change, given_regions, part, submit, submitting
@@ -55,6 +63,12 @@ def _fill(database):
         form_templates.put(write, administration(), "v", b"PK\x00\xff", "表.xlsx", {"columns": {"镇": "B"}})
         form_templates.remove(write, administration(), "v")
         idempotency.keep(write, "c", "k", "digest", 201, {"id": 1})
+        asking = permit_form_request(OPERATOR, "ecology")
+        form_requests.insert(write, asking, StoredFormRequest("f", "ecology", {"题": None}, [], {}, "checked", "c"))
+        judged = StoredJudgement("甲|人|", "表", "甲", "exact", True, "a.b", False, "引号'\"", "f")
+        form_memory.add(write, administration(), [judged, judged])
+        proposed = ProposedElement("p", "f", "a", "c", {"名": "丙"})
+        proposed_elements.put_proposals(write, administration(), [proposed], "f")
     submit(database, change(1, "2024", "10"), change(2, "2025", "0.10", ("井-1",)))
     submit(database, change(1, "2024", "11"))
     with database.write() as write:

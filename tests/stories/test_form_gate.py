@@ -141,7 +141,12 @@ def test_an_undecided_or_wrongly_decided_column_is_named_and_nothing_happens(
             {
                 "column": 4,
                 "decision": "propose",
-                "proposal": {**PROPOSAL, "lead_source": "department:nobody", "valid": None},
+                "proposal": {
+                    **PROPOSAL,
+                    "lead_source": "department:nobody",
+                    "valid": None,
+                    "duty_item": "上级部门收回事项第9项",
+                },
             },
         ],
     )
@@ -149,7 +154,7 @@ def test_an_undecided_or_wrongly_decided_column_is_named_and_nothing_happens(
     places = [finding["place"] for finding in refused.json()["findings"]]
     assert any("columns[1] 总人口" in place for place in places)  # a rejection without a reason
     assert any("columns[2] 面积（亩）" in place for place in places)  # not decided
-    assert sum("columns[4]" in place for place in places) == 2  # unknown source, no validity
+    assert sum("columns[4]" in place for place in places) == 3  # unknown source, a duty taken back, no validity
     assert admin.get("/v1/admin/form-memory").json()["mappings"] == []
     assert ecology.get(f"/v1/form-requests/{form['id']}").json()["status"] == "checked"
 

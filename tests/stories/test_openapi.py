@@ -33,13 +33,14 @@ from tests.fixtures.house import House, serving
 from tests.fixtures.small import FILES, VIEW
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+# Those who may do more come last: what one has ended or withdrawn is not there for the next.
 CALLERS: dict[str, dict[str, Any] | None] = {
-    "administrator": {"admin": True},
+    "nobody": None,
     "department": {"department": "ecology"},
-    "source": {"department": "water"},
     "clerk": {"region": "430101"},
     "confirmer": {"region": "430101", "role": "confirmer"},
-    "nobody": None,
+    "source": {"department": "water"},
+    "administrator": {"admin": True},
 }
 EXAMPLES = int(os.environ.get("TOWNSHIP_TEST_EXAMPLES", "3"))
 
@@ -131,26 +132,24 @@ def references(node: Any) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind_of_caller", CALLERS)
-def test_no_request_of_anybody_is_answered_by_a_fault_or_by_what_is_not_documented(
-    small: House, kind_of_caller: str
-) -> None:
-    who = CALLERS[kind_of_caller]
-    session = requests.Session()
-    if who is not None:
-        session.headers["Authorization"] = f"Bearer {small.key(**who)}"
-    schema = schemathesis.openapi.from_url(f"{small.url}/openapi.json")
+def test_no_request_of_anybody_is_answered_by_a_fault_or_by_what_is_not_documented(small: House) -> None:
+    sessions = []
+    for who in CALLERS.values():
+        session = requests.Session()
+        if who is not None:
+            session.headers["Authorization"] = f"Bearer {small.key(**who)}"
+        sessions.append(session)
     faults = []
-    for found in schema.get_all_operations():
+    for found in schemathesis.openapi.from_url(f"{small.url}/openapi.json").get_all_operations():
         try:
-            exercise(found.ok(), session)
+            exercise(found.ok(), sessions)
         except FailureGroup as group:
-            faults += [f"{found.ok().label}: {fault}" for fault in group.exceptions]
-            faults += [str(group)]
+            faults.append(f"{found.ok().label}: {group}")
     assert not faults, "\n".join(faults)
 
 
-def exercise(operation: Any, session: requests.Session) -> None:
+def exercise(operation: Any, sessions: list[requests.Session]) -> None:
+    """The same requests as every kind of caller, made up and made worse, some with values that are known here."""
     cases = st.one_of(operation.as_strategy(mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE))
 
     @settings(
@@ -173,8 +172,9 @@ def exercise(operation: Any, session: requests.Session) -> None:
         if operation.path in BODIES and data.draw(st.integers(0, 3)):
             case.body, case.media_type = data.draw(st.sampled_from(BODIES[operation.path])), "application/json"
             case.headers = {}
-        response = case.call(session=session, timeout=60)
-        case.validate_response(response, checks=CHECKS)
+        for session in sessions:
+            response = case.call(session=session, timeout=60)
+            case.validate_response(response, checks=CHECKS)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the generator says about itself

@@ -1,0 +1,157 @@
+"""Two registries that differ only in what a department may not see answer it byte for byte the same.
+
+``TOWNSHIP_TWO_WORLDS`` multiplies the number of pairs tried; beyond one they are other pairs at every run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.fixtures.databases import Kind
+from tests.fixtures.planted_leaks import LEAKS, Leak
+from tests.fixtures.world_catalogue import CELLS, TOWNSHIPS, Place
+from tests.fixtures.world_session import Asker
+from tests.fixtures.worlds import Granted, Seen, Story, lived, world
+
+NewUrl = Callable[[Kind], str]
+TIMES = int(os.environ.get("TOWNSHIP_TWO_WORLDS", "1"))
+ELEMENTS = (
+    "people.total", "people.men", "people.women", "people.area", "people.*", "cases.received", "cases.*", "wells.depth",
+    "wells.*", "dams.capacity", "dams.grade", "dams.name", "dams.*",
+)  # fmt: skip
+REGIONS = ("*", "430101", "430102", "430101101", "430102101")
+SPANS = ((None, None), ("2024", None), ("2024", "2024"), ("2024-02", "2024-12"), (None, "2024-03"))
+
+
+def granted(elements: list[str], region: str, span: tuple[str | None, str | None]) -> Granted:
+    return Granted(tuple(elements), region, *span)
+
+
+AGREEMENTS = st.lists(
+    st.builds(
+        granted,
+        st.lists(st.sampled_from(ELEMENTS), min_size=1, max_size=5, unique=True),
+        st.sampled_from(REGIONS),
+        st.sampled_from(SPANS),
+    ),
+    min_size=1,
+    max_size=4,
+).map(tuple)
+STORIES = st.builds(Story, AGREEMENTS, st.integers(0, 2**16))
+
+
+def answers(new_url: NewUrl, kind: Kind, folder: Path, story: Story, seed: int, questions: int = 30) -> list[Seen]:
+    with world(new_url(kind), folder) as place:
+        return lived(place, story, seed, Asker(story.seed, questions).session)
+
+
+def told_apart(one: list[Seen], other: list[Seen]) -> list[str]:
+    """The questions whose answers differ, each with what differs first."""
+    found = []
+    for (asked, *left), (asked_too, *right) in zip(one, other, strict=False):
+        if asked != asked_too:
+            found.append(f"{asked} / {asked_too}")
+            break
+        if left != right:
+            found.append(f"{asked}\n  {left}\n  {right}")
+    return found if len(one) == len(other) else [*found, "one of them was asked more"]
+
+
+# What the fields of these views rest on, as the views say it; (element, months of the year where they are summed).
+RESTS = {
+    "people-view": {"rk": ("people.total",), "mj": ("people.area",), "nan": ("people.men",), "rj": ("people.area", "people.total")},
+    "dams-view": {"kr": ("dams.capacity",), "dj": ("dams.grade",), "aq": ("dams.safe",), "bz": ("dams.note",), "rk": ("people.total",)},
+    "county-view": {"rk": ("people.total",), "aj": ("cases.received",)},
+}  # fmt: skip
+
+
+def uncovered_but_shown(story: Story, seen: list[Seen]) -> list[str]:
+    """Cells that are answered although something of what they rest on is not covered: what two worlds cannot tell."""
+    found = []
+    for asked, status, headers, body in seen:
+        view = asked.partition("/v1/views/")[2].partition("/")[0]
+        if status != 200 or view not in RESTS or "/records" not in asked or headers["content-type"] != "application/json":
+            continue
+        for record in json.loads(body)["records"]:
+            if "dm" not in record or "nd" not in record:
+                continue
+            for name, paths in RESTS[view].items():
+                cells = [(CELL[path], place) for path in paths for place in reached(path, record["dm"], record["nd"])]
+                if record.get(name) is not None and not all(story.covered(*each) for each in cells):
+                    found.append(f"{asked}: {name} of {record}")
+    return found
+
+
+def reached(path: str, region: str, year: str) -> list[Place]:
+    dataset = path.partition(".")[0]
+    months = [f"{year}-{month:02}" for month in range(1, 13)]
+    periods = months if dataset == "cases" else [year]
+    return [Place(dataset, below, period, {}) for below in TOWNSHIPS if below.startswith(region) for period in periods]
+
+
+CELL = {cell.path: cell for cells in CELLS.values() for cell in cells}
+
+
+def assert_indistinguishable(
+    new_url: NewUrl, kind: Kind, tmp: pytest.TempPathFactory, story: Story, questions: int = 30
+) -> None:
+    one, other = (answers(new_url, kind, tmp.mktemp("world"), story, seed, questions) for seed in (1, 2))
+    assert max(status for _, status, _, _ in one) < 500, [seen for seen in one if seen[1] >= 500][0]
+    differing = told_apart(one, other)
+    assert not differing, f"{len(differing)} of {len(one)}: " + "\n".join(differing[:3])
+    assert not uncovered_but_shown(story, one)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=8 * TIMES,
+    deadline=None,
+    derandomize=TIMES == 1,
+    database=None,
+    phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if TIMES > 1 else [])],
+    suppress_health_check=list(HealthCheck),
+)
+@given(story=STORIES)
+def test_what_a_department_may_not_see_changes_no_byte(
+    new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory, story: Story
+) -> None:
+    assert_indistinguishable(new_url, "sqlite", tmp_path_factory, story)
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+@pytest.mark.parametrize("number", range(TIMES))
+def test_nor_does_it_on_postgresql(new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory, number: int) -> None:
+    agreements = (
+        Granted(("people.total", "people.area", "dams.capacity", "dams.grade"), "430101", "2024"),
+        Granted(("cases.received",), "*", "2024-02", "2024-12"),
+        Granted(("people.men", "wells.depth"), "430102101"),
+    )
+    assert_indistinguishable(new_url, "postgresql", tmp_path_factory, Story(agreements, number, rounds=2), questions=20)
+
+
+DIRECTED = Story(
+    (
+        Granted(("people.total", "people.area", "dams.capacity", "dams.grade"), "430101", "2024"),
+        Granted(("people.total", "cases.received"), "430102101", None, "2024-12"),
+    ),
+    seed=5,
+    rounds=2,
+)
+
+
+def test_without_a_leak_the_directed_worlds_are_the_same(new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert_indistinguishable(new_url, "sqlite", tmp_path_factory, DIRECTED, questions=0)
+
+
+@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.__name__)
+def test_a_planted_leak_is_found(new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory, leak: Leak) -> None:
+    with leak(), pytest.raises(AssertionError):
+        assert_indistinguishable(new_url, "sqlite", tmp_path_factory, DIRECTED, questions=0)
