@@ -8,7 +8,7 @@ SOURCES := app tests migrations bench
 TESTS ?=
 ARGS ?=
 
-.PHONY: help setup lint format types imports docs check test test-fast reference openapi demo bench match ci
+.PHONY: help setup lint format types imports docs check test test-fast two-worlds reference openapi demo bench match ci
 
 help: ## list the chores
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: ## all tests, on SQLite and on a private PostgreSQL
 
 test-fast: ## without the slow ones
 	$(RUN) pytest -n 2 -m "not slow" $(TESTS)
+
+two-worlds: ## what a department may not see changes no byte: ten times the pairs of the normal run
+	TOWNSHIP_TWO_WORLDS=10 $(RUN) pytest -q tests/stories/test_two_worlds.py
 
 reference: ## write docs/reference anew from the code
 	$(RUN) python -m tests.house.reference

@@ -75,7 +75,11 @@ def catalogue_of(datasets: int, frequency: str) -> Catalogue:
         }
         for n in range(datasets)
     ]  # fmt: skip
-    kinds: dict[str, Any] = {"code": "kinds", "title": "种类", "codes": [{"code": str(n), "label": f"种类{n}"} for n in range(8)]}
+    kinds: dict[str, Any] = {
+        "code": "kinds",
+        "title": "种类",
+        "codes": [{"code": str(n), "label": f"种类{n}"} for n in range(8)],
+    }
     definitions = [Definition("dataset", str(body["code"]), body) for body in bodies]
     definitions += [
         Definition("codelist", "kinds", kinds),

@@ -55,9 +55,9 @@ def same_value(held: Reported, given: Reported, element: Element, context: Conte
 
 
 def _merged(row: InputRow, before: HeldRecord | None, context: Context) -> tuple[Mapping[str, Reported], set[str]]:
-    if before is None:
-        return row.values, set(row.values)
-    merged = dict(before.values)
+    # Silence over silence is no change, in a new record as in a held one: what is kept of a cell, and so whose word it is,
+    # must not depend on whether its record held other cells before, which its reader may not know.
+    merged = dict(before.values) if before is not None else {}
     differing: set[str] = set()
     for code, given in row.values.items():
         if not same_value(merged.get(code, _NOTHING), given, context.dataset.by_code[code], context):

@@ -14,7 +14,6 @@ from app.catalogue.model import Dataset, Element
 from app.mapping.plan import Plan
 from app.mapping.sources import Coverage, Rows, Sources
 
-
 _TYPES = {"text": pl.String, "code": pl.String, "boolean": pl.Boolean, "date": pl.Date}
 
 

@@ -26,6 +26,7 @@ from app.mapping.plan import Plan
 from app.mapping.spec import ViewSpec, parse_view
 from app.policy.agreements import Agreement, parse_agreement
 from app.services.sealing import Sealer
+from app.services.tidying import SnapshotTidying
 from app.settings import Settings
 from app.snapshots.parts import Parts
 from app.store import definitions, epochs, records, regions, secrets
@@ -109,6 +110,7 @@ class Registry:
         # A restored registry counts its epochs anew, so the files of another run of history are not its own.
         folder = Path(settings.data_dir) / "snapshots" / lineage
         self.parts = Parts(folder, settings.snapshot_memory_bytes)
+        self._tidying = SnapshotTidying(self.parts)
         self.sealer = Sealer(self.sealing_key)
         self._lock = threading.Lock()
         self._present: State | None = None
@@ -156,7 +158,12 @@ class Registry:
             # Another thread may have loaded a later one while this one waited for the lock.
             if self._present is None or loaded.epoch >= self._present.epoch:
                 self._present = loaded
+                self._tidying.changed(self._parts_in_use)
             return loaded
+
+    def _parts_in_use(self) -> set[tuple[str, int, int]]:
+        states = [state for state in (self._present, *self._past.values()) if state is not None]
+        return {(*name, revision) for state in states for name, revision in state.part_revisions.items()}
 
     def state_at(self, epoch: int) -> State:
         """The state as it was at an epoch of the past."""

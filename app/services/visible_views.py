@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import cast
 
-from app.catalogue.periods import ordinals_between
+from app.catalogue.periods import Period, ordinals_between
 from app.errors import Problem
 from app.mapping.plan import Plan
 from app.mapping.spec import ViewSpec
@@ -118,13 +118,14 @@ def _overlaps(
 ) -> bool:
     if not grant.elements & view.plan.elements:
         return False
-    frequency = view.spec.frequency
-    low, high = ordinals_between(grant.first, grant.last, frequency) if frequency != "once" else (None, None)
     if spans is not None:
-        met = [s for s in spans if (low is None or s.last >= low) and (high is None or s.first <= high)]
+        met = [span for span in spans if _in_time(grant, view, span)]
         if not met:
             return False
+        # A code may have been handed on within what was asked for: every holder of it is asked about.
         days = [day for span in met for day in (span.end.end, span.start.end)]
+        changes = state.regions.editions()
+        days += [day - _DAY for span in met for day in changes if span.start.start < day <= span.end.end]
         if view.spec.regions == "present":
             days.append(today)
     else:
@@ -139,6 +140,21 @@ def _overlaps(
             above = {holder, *state.regions.ancestors(holder, day)}
             if grant.roots & above or any(holder in state.regions.ancestors(root, day) for root in grant.roots):
                 return True
+    return False
+
+
+def _in_time(grant: Grant, view: VisibleView, span: Span) -> bool:
+    """Whether a period of the data behind the view, at its own frequency, lies in both the grant and the span."""
+    for dataset in view.plan.datasets.values():
+        if not any(element.path in grant.elements for element in dataset.elements):
+            continue
+        if dataset.frequency == "once":
+            return True
+        low, high = ordinals_between(grant.first, grant.last, dataset.frequency)
+        first = Period.of(span.start.start, dataset.frequency).ordinal
+        last = Period.of(span.end.end, dataset.frequency).ordinal
+        if (low is None or last >= low) and (high is None or first <= high):
+            return True
     return False
 
 

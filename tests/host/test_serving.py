@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from app.host.listening import bind
+from tests.fixtures.programs import alive, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,22 +47,6 @@ def pids(url, times):
         with httpx.Client() as client:
             found[int(client.get(url).text)] += 1
     return found
-
-
-def until(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.05)
-
-
-def alive(pid):
-    """Whether a process runs; one that has ended but is not yet collected does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 def test_connections_spread_over_the_workers(serve):

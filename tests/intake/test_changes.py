@@ -171,3 +171,11 @@ def test_counts_keep_the_conservation_law() -> None:
         1,
     )
     assert changes.counts["rows"] == 4
+
+
+def test_an_empty_cell_is_kept_the_same_whether_or_not_its_record_was_there() -> None:
+    row = {"resident_population": 5, "registered_population": None}
+    fresh = submit(row, {}).new[0]
+    there = submit(row, held(population_male=number("1"))).changed[0]
+    assert "registered_population" not in fresh.values
+    assert "registered_population" not in there.values

@@ -38,7 +38,7 @@ WORLD = catalogue(
     ),
     codelists={"kinds": "123"},
 )
-WHOLE = {
+WHOLE: dict[str, list[dict[str, Any]]] = {
     "people": [
         {"region": EAST, "period": "2024", "total": 10, "area": "1.5"},
         {"region": WEST, "period": "2024", "total": 20, "area": "2"},
@@ -58,7 +58,9 @@ def test_an_aggregate_is_missing_until_every_region_has_reported() -> None:
 
 
 def test_a_region_that_reported_a_missing_value_has_not_reported() -> None:
-    records = {"people": [*WHOLE["people"], {"region": WEST, "period": "2025", "total": None, "area": "9"}]}
+    records: dict[str, list[dict[str, Any]]] = {
+        "people": [*WHOLE["people"], {"region": WEST, "period": "2025", "total": None, "area": "9"}]
+    }
     document = view(
         total(), {"name": "y", "from": "people.area", "complete": "required", "decimals": 1}, level="county"
     )

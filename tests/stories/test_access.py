@@ -152,3 +152,17 @@ def test_what_a_department_may_not_see_changes_no_byte_of_its_answers(small: Hou
     report(small, [{"number": "W1", "region": "430101101", "depth": "3.25"}], "wells", department="water")
     small.apply({"views/hidden.yaml": FILES["views/people-view.yaml"].replace("people-view", "hidden-view")})
     assert answers() == before
+
+
+def test_a_year_of_which_some_months_are_covered_is_answered_with_what_is_missing(small: House) -> None:
+    clerk = small.client(region="430101")
+    rows = [{"region": "430101101", "period": "2024-08", "received": 7, "closed": 5}]
+    waiting = clerk.post("/v1/submissions", json={"dataset": "cases", "rows": rows}).json()
+    confirmer = small.client(region="430101", role="confirmer")
+    assert confirmer.post(f"/v1/submissions/{waiting['id']}/confirm").status_code == 200
+    half = AGREEMENT.replace("ecology-2026", "half").replace("people.total, people.area", "cases.received")
+    small.apply({"agreements/half.yaml": half.replace('from: "2024"', 'from: "2024-07"')})
+    ecology = small.client(department="ecology")
+    answer = ecology.get("/v1/views/county-view/records", params={"period": "2024"})
+    assert answer.json()["records"] == [{"dm": "430101", "nd": "2024", "rk": None, "aj": None}]
+    assert ecology.get("/v1/views/county-view/records", params={"period": "2023"}).status_code == 403

@@ -5,77 +5,46 @@ EVERY_CELL_WORLDS sets how many registries each kind of database is tried with; 
 
 from __future__ import annotations
 
-import json
 import os
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 
 from app.catalogue.model import Catalogue, Dataset
 from app.catalogue.periods import Period
 from app.catalogue.regions import RegionIndex
-from app.errors import Problem
 from app.mapping.compile import check_view
-from app.policy.callers import Caller
-from app.services.apply import apply_folder
-from app.services.auditing import Auditing
-from app.services.mapped import MappedViews
-from app.services.naming import StateNames
 from app.services.questions import Question
-from app.services.read import ViewReader
-from app.services.registry import Registry
-from app.services.submit import SubmissionRequest, submit
-from app.settings import Settings
 from tests.fixtures.databases import Kind
+from tests.fixtures.services import (
+    CODES,
+    EVERYTHING,
+    REGIONS,
+    SUCCESSIONS,
+    VALID,
+    apply,
+    read,
+    reader_of,
+    registry_of,
+    report,
+)
 from tests.mapping.reference import Reference
 from tests.mapping.test_reference import PERIODS, datasets, fields
 from tests.mapping.world import catalogue
 
-WORLDS = int(os.environ.get("EVERY_CELL_WORLDS", "14"))
-REGIONS = """code,name,level,parent,valid_from,valid_to
-43,某省,province,,,
-4301,某市,prefecture,43,,
-430101,甲县,county,4301,,
-430102,乙县,county,4301,,
-430101101,一镇,township,430101,,
-430101102,二镇,township,430101,0001-01-01,2025-06-30
-430102102,二镇,township,430102,2025-07-01,
-430101103,三镇,township,430101,0001-01-01,2025-04-30
-430101104,四镇,township,430101,0001-01-01,2025-04-30
-430101105,新镇,township,430101,2025-05-01,
-430102101,五镇,township,430102,,
-430101101001,东村,village,430101101,,
-430101101002,西村,village,430101101,,
-"""
-SUCCESSIONS = """date,kind,old_code,new_code,share,document
-2025-07-01,move,430101102,430102102,,
-2025-05-01,merge,430101103,430101105,,
-2025-05-01,merge,430101104,430101105,,
-"""
-CODES = {
-    "county": ["430101", "430102"],
-    "township": ["430101101", "430101102", "430101103", "430101104", "430101105", "430102101", "430102102"],
-    "village": ["430101101001", "430101101002"],
-}
+WORLDS = int(os.environ.get("EVERY_CELL_WORLDS", "30"))
 KINDS = "code: kinds\ntitle: 种类\ncodes: [{code: '1', label: 甲}, {code: '2', label: 乙}]\n"
-EVERYTHING = {"code": "all", "department": "ecology", "purpose": "试", "legal_basis": "试", "elements": ["*.*"]}
-VALID = {"from": "2020-01-01", "until": "2099-12-31"}
 
 
 def document_of(dataset: Dataset) -> dict[str, Any]:
     """A dataset of the reference's worlds as a schema folder has it."""
     elements = []
     for element in dataset.elements:
-        made = {"code": element.code, "title": f"{dataset.code} {element.code}", "type": element.type}
+        made: dict[str, Any] = {"code": element.code, "title": f"{dataset.code} {element.code}", "type": element.type}
         more = {"measure": element.measure if element.numeric else None, "unit": element.unit, "codes": element.codes}
         made |= {key: value for key, value in more.items() if value is not None}
         if element.type == "decimal":
@@ -168,44 +137,6 @@ def rule_of(given_agreements: Sequence[Mapping[str, Any]], reference: Reference,
         )
 
     return covers
-
-
-@contextmanager
-def registry_of(url: str, folder: Path) -> Iterator[Registry]:
-    with Registry.open(Settings(database_url=url, data_dir=folder)) as registry:
-        yield registry
-
-
-def apply(registry: Registry, files: Mapping[str, Any]) -> None:
-    encoded = {
-        name: (body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)).encode()
-        for name, body in files.items()
-    }
-    plan = apply_folder(registry, encoded)
-    assert not plan.faults, "\n".join(map(str, plan.faults))
-
-
-def report(registry: Registry, dataset: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    province = registry.state().regions.holder("43", registry.today())
-    clerk = Caller("region", "c", "clerk", region_id=province, role="clerk")
-    given_rows = [{key: value for key, value in row.items() if key != "id" and value is not None} for row in rows]
-    if given_rows:
-        outcome = submit(registry, clerk, SubmissionRequest(dataset, None, None, "apply", rows=given_rows))
-        assert outcome.status == 201, outcome.body
-
-
-def reader_of(registry: Registry) -> ViewReader:
-    return ViewReader(registry, MappedViews(2**24), StateNames(registry), Auditing(registry))
-
-
-def read(reader: ViewReader, code: str, question: Question) -> list[dict[str, Any]] | str:
-    """The records with exact numbers, or the code of the problem."""
-    caller = Caller("department", "d", "ecology", department="ecology")
-    try:
-        answer = reader.read(caller, code, question, None, "test")
-    except Problem as problem:
-        return problem.code
-    return json.loads(answer.body, parse_float=Fraction, parse_int=Fraction)["records"]  # type: ignore[no-any-return]
 
 
 def expected_of(reference: Reference, regions: RegionIndex, question: Question) -> list[dict[str, Any]]:
@@ -317,117 +248,3 @@ def test_the_service_and_the_reference_agree_on_every_cell(
                         assert no_value_of_its_time(shown, expected)
                         continue
                     assert differing(found, expected) == []
-
-
-# -- an independent relational query -------------------------------------------------------------------------------
-CASES = {
-    "code": "cases",
-    "title": "案件",
-    "frequency": "month",
-    "level": "township",
-    "source": "region",
-    "sharing": "open",
-    "elements": [
-        {"code": "received", "title": "受理", "type": "integer", "unit": "件", "measure": "flow"},
-        {"code": "staff", "title": "人员", "type": "integer", "unit": "人", "measure": "stock"},
-    ],
-}
-COUNTY = {
-    "code": "counties",
-    "department": "ecology",
-    "title": "县",
-    "grain": {"level": "county", "frequency": "year"},
-    "fields": [
-        {"name": "dm", "from": "region.code"},
-        {"name": "nd", "from": "period"},
-        {"name": "sl", "from": "cases.received"},
-        {"name": "zd", "from": "cases.received", "aggregate": "max"},
-        {"name": "pj", "from": "cases.received", "aggregate": "mean", "decimals": 6},
-        {"name": "ry", "from": "cases.staff"},
-    ],
-}
-# A township belongs to the county it is in on the last day of the year, or on its own last day; what is there to stay
-# (staff) counts only for those that are there at the end.
-BY_COUNTY = """
-WITH placed AS (
-  SELECT r.region, r.year, r.period, r.received, r.staff,
-    (SELECT s.parent FROM state s WHERE s.region = r.region AND s.first <= r.year || '-12-31' ORDER BY s.first DESC LIMIT 1)
-      AS county,
-    (SELECT max(s.last) FROM state s WHERE s.region = r.region) >= r.year || '-12-31' AS lasting
-  FROM record r
-), timed AS (
-  SELECT county, year, region, sum(received) AS s, max(received) AS m, sum(received) * 1.0 / count(received) AS a,
-    (SELECT q.staff FROM placed q WHERE q.region = p.region AND q.year = p.year AND q.staff IS NOT NULL AND q.lasting
-      ORDER BY q.period DESC LIMIT 1) AS staff
-  FROM placed p GROUP BY county, year, region
-)
-SELECT c.code, t.year, sum(t.s), max(t.m), avg(t.a), sum(t.staff) FROM timed t
-JOIN state c ON c.region = t.county GROUP BY c.code, t.year ORDER BY c.code, t.year
-"""
-
-
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
-@given(data=st.data())
-def test_aggregates_are_what_a_query_over_the_stored_rows_gives(
-    database_kind: Kind, new_url: Callable[[Kind], str], tmp_path_factory: Any, data: st.DataObject
-) -> None:
-    with registry_of(new_url(database_kind), tmp_path_factory.mktemp("data")) as registry:
-        apply(
-            registry,
-            {
-                "regions.csv": REGIONS,
-                "successions.csv": SUCCESSIONS,
-                "departments.yaml": "departments: [{code: ecology, name: 生态环境局}]",
-                "datasets/cases.yaml": CASES,
-                "views/counties.yaml": COUNTY,
-            },
-        )
-        apply(
-            registry, {"agreements/all.yaml": {**EVERYTHING, "elements": ["cases.*"], "regions": ["*"], "valid": VALID}}
-        )
-        regions = registry.state().regions
-        figures = st.none() | st.integers(0, 10_000)
-        rows = []
-        for code in CODES["township"]:
-            for month in data.draw(
-                st.sets(st.sampled_from([f"{y}-{m:02}" for y in (2024, 2025) for m in range(1, 13)]))
-            ):
-                end = Period.parse(month).end
-                holder = regions.holder(code, end)
-                if holder is not None and regions.exists(holder, end):
-                    values = {"received": data.draw(figures), "staff": data.draw(figures)}
-                    if values["received"] is not None or values["staff"] is not None:
-                        rows.append({"region": code, "period": month, **values})
-        report(registry, "cases", rows)
-        memory = sqlite3.connect(":memory:")
-        memory.execute("CREATE TABLE record (region, year, period, received, staff)")
-        memory.execute("CREATE TABLE state (region, code, parent, first, last)")
-        with registry.database.read() as cx:
-            held = cx.execute(
-                text('SELECT region_id, year, period, "values" FROM record_version WHERE superseded_epoch IS NULL')
-            ).all()
-            states = cx.execute(
-                text(
-                    "SELECT region_id, code, parent_id, valid_from, valid_to FROM region_state WHERE superseded_epoch IS NULL"
-                )
-            ).all()
-        for region, year, period, values in held:
-            stored = values if isinstance(values, dict) else json.loads(values)
-            numbers = [stored.get(code, {}).get("n") for code in ("received", "staff")]
-            memory.execute(
-                "INSERT INTO record VALUES (?, ?, ?, ?, ?)",
-                (region, year, period, *(None if n is None else int(n) for n in numbers)),
-            )
-        for region, code, parent, first, last in states:
-            said = (str(first or "0001-01-01"), str(last or "9999-12-31"))
-            memory.execute("INSERT INTO state VALUES (?, ?, ?, ?, ?)", (region, code, parent, *said))
-        expected = memory.execute(BY_COUNTY).fetchall()
-        found = read(reader_of(registry), "counties", Question())
-        assert isinstance(found, list)
-        shown = [(row["dm"], row["nd"], row["sl"], row["zd"], row["ry"]) for row in found]
-        assert shown == [(code, str(year), total, most, staff) for code, year, total, most, _, staff in expected]
-        means = [row["pj"] for row in found]
-        assert all(
-            (mean is None) == (row[4] is None) and (mean is None or abs(float(mean) - row[4]) < 1e-5)
-            for mean, row in zip(means, expected, strict=True)
-        )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.fixtures.databases import Kind
+from tests.fixtures.databases import _copied as copied
 from tests.fixtures.planted_leaks import LEAKS, Leak
 from tests.fixtures.world_catalogue import CELLS, TOWNSHIPS, Place
 from tests.fixtures.world_session import Asker
-from tests.fixtures.worlds import Granted, Seen, Story, lived, world
+from tests.fixtures.worlds import Granted, Seen, Story, World, directed, lived, world
 
 NewUrl = Callable[[Kind], str]
 TIMES = int(os.environ.get("TOWNSHIP_TWO_WORLDS", "1"))
@@ -77,7 +79,12 @@ def uncovered_but_shown(story: Story, seen: list[Seen]) -> list[str]:
     found = []
     for asked, status, headers, body in seen:
         view = asked.partition("/v1/views/")[2].partition("/")[0]
-        if status != 200 or view not in RESTS or "/records" not in asked or headers["content-type"] != "application/json":
+        if (
+            status != 200
+            or view not in RESTS
+            or "/records" not in asked
+            or headers["content-type"] != "application/json"
+        ):
             continue
         for record in json.loads(body)["records"]:
             if "dm" not in record or "nd" not in record:
@@ -103,7 +110,7 @@ def assert_indistinguishable(
     new_url: NewUrl, kind: Kind, tmp: pytest.TempPathFactory, story: Story, questions: int = 30
 ) -> None:
     one, other = (answers(new_url, kind, tmp.mktemp("world"), story, seed, questions) for seed in (1, 2))
-    assert max(status for _, status, _, _ in one) < 500, [seen for seen in one if seen[1] >= 500][0]
+    assert max(status for _, status, _, _ in one) < 500, next(seen for seen in one if seen[1] >= 500)
     differing = told_apart(one, other)
     assert not differing, f"{len(differing)} of {len(one)}: " + "\n".join(differing[:3])
     assert not uncovered_but_shown(story, one)
@@ -111,7 +118,7 @@ def assert_indistinguishable(
 
 @pytest.mark.slow
 @settings(
-    max_examples=8 * TIMES,
+    max_examples=3 * TIMES,
     deadline=None,
     derandomize=TIMES == 1,
     database=None,
@@ -137,21 +144,52 @@ def test_nor_does_it_on_postgresql(new_url: NewUrl, tmp_path_factory: pytest.Tem
     assert_indistinguishable(new_url, "postgresql", tmp_path_factory, Story(agreements, number, rounds=2), questions=20)
 
 
+SEEDS = (1, 7)
 DIRECTED = Story(
     (
         Granted(("people.total", "people.area", "dams.capacity", "dams.grade"), "430101", "2024"),
-        Granted(("people.total", "cases.received"), "430102101", None, "2024-12"),
+        Granted(("people.total", "cases.received"), "430102"),
     ),
-    seed=5,
-    rounds=2,
+    seed=8,
 )
+Pair = tuple[tuple[World, str], tuple[World, str]]
 
 
-def test_without_a_leak_the_directed_worlds_are_the_same(new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory) -> None:
-    assert_indistinguishable(new_url, "sqlite", tmp_path_factory, DIRECTED, questions=0)
+@pytest.fixture(scope="module")
+def pair(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two worlds as different as can be in what is hidden, each with the department's key."""
+    with ExitStack() as stack:
+        made = []
+        for seed in SEEDS:
+            url = copied(sqlite_template, tmp_path_factory)
+            place = stack.enter_context(world(url, tmp_path_factory.mktemp("world")))
+            made.append((place, directed(place, DIRECTED, seed)))
+        yield made[0], made[1]
+
+
+def suspicious(pair: Pair) -> list[str]:
+    """What the checker has against the answers of both worlds to the plain session."""
+    seen = []
+    for place, key in pair:
+        place.forget()
+        seen.append(Asker(0, 0).session(place, key, 2))
+        place.forget()
+    return told_apart(*seen) + uncovered_but_shown(DIRECTED, seen[0])
+
+
+def test_the_worlds_differ_in_what_is_held(pair: Pair) -> None:
+    held = [
+        place.ask(place.admin(), "GET", "/v1/datasets/people/records", params={"limit": 100}).json()["records"]
+        for place, _ in pair
+    ]
+    assert held[0] != held[1]
+
+
+def test_without_a_leak_nothing_is_found(pair: Pair) -> None:
+    assert not suspicious(pair)
 
 
 @pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.__name__)
-def test_a_planted_leak_is_found(new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory, leak: Leak) -> None:
-    with leak(), pytest.raises(AssertionError):
-        assert_indistinguishable(new_url, "sqlite", tmp_path_factory, DIRECTED, questions=0)
+def test_a_planted_leak_is_found(pair: Pair, leak: Leak) -> None:
+    with leak():
+        assert suspicious(pair)
