@@ -73,7 +73,8 @@ def upload(
     period: Period = None,
     region: Region = None,
     as_view: Annotated[
-        str | None, typer.Option("--as", metavar="VIEW", help="按视图的版式读回 / laid out as a view: read back through it")
+        str | None,
+        typer.Option("--as", metavar="VIEW", help="按视图的版式读回 / laid out as a view: read back through it"),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="只检查，不入库 / check only")] = False,
     as_json: AsJson = False,

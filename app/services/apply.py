@@ -96,7 +96,11 @@ def save_definition(
 def export_folder(registry: Registry) -> dict[str, bytes]:
     """The present catalogue, regions, views and agreements as a schema folder."""
     state = registry.state()
-    items = [Definition(cast("Kind", item.kind), item.code, item.body) for item in state.stored.values() if item.kind != "draft"]
+    items = [
+        Definition(cast("Kind", item.kind), item.code, item.body)
+        for item in state.stored.values()
+        if item.kind != "draft"
+    ]
     return write_folder(items, state.regions)
 
 

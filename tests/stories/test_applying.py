@@ -8,7 +8,9 @@ from tests.fixtures.small import AGREEMENT, FILES, PEOPLE, VIEW
 
 BROKEN = {
     "regions.csv": "code,name,level,parent\n43,省,province,\n4301,市,prefecture,43\n430101,县,county,9999\n4301015,镇,township,430101\n",
-    "datasets/people.yaml": PEOPLE.replace("title: 人口\n", "title: 人口\ncolour: red\n").replace("unit: 公顷", "unit: 弓"),
+    "datasets/people.yaml": PEOPLE.replace("title: 人口\n", "title: 人口\ncolour: red\n").replace(
+        "unit: 公顷", "unit: 弓"
+    ),
     "datasets/cases.yaml": FILES["datasets/cases.yaml"].replace("sharing_basis: 仅用于考核\n", ""),
     "departments.yaml": "departments:\n  - {code: ecology, name: 生态环境局, head: 张三}\n",
     "views/people-view.yaml": VIEW.replace("from: people.men", "from: people.gentlemen").replace(
@@ -67,8 +69,8 @@ def test_a_folder_may_hold_only_a_view_and_says_what_changes(empty_house: House)
 
 def test_a_check_of_data_cannot_be_broken_by_a_dataset_that_a_view_rests_on(empty_house: House) -> None:
     empty_house.apply(FILES)
-    without = PEOPLE.replace("  - {code: men, title: 男, type: integer, unit: 人, measure: stock, min: 0}\n", "").replace(
-        "men + women == total", "women <= total"
-    )
+    without = PEOPLE.replace(
+        "  - {code: men, title: 男, type: integer, unit: 人, measure: stock, min: 0}\n", ""
+    ).replace("men + women == total", "women <= total")
     plan = apply_folder(empty_house.registry, {"datasets/people.yaml": without.encode()})
     assert [(fault.file, fault.place) for fault in plan.faults] == [("people-view", "fields[5] (nan)")]

@@ -106,12 +106,10 @@ def applied(url: str, folder: Path) -> tuple[set[str], bool]:
     version, submission = t.record_version.c, t.submission.c
     try:
         with database.read() as cx:
-            told = dict(
-                cx.execute(select(submission.id, submission.counts).where(submission.status == "applied")).all()
-            )
-            counted = dict(
-                cx.execute(select(version.submission_id, func.count()).group_by(version.submission_id)).all()
-            )
+            of_applied = select(submission.id, submission.counts).where(submission.status == "applied")
+            told: dict[str, dict[str, int]] = {row[0]: row[1] for row in cx.execute(of_applied)}
+            stored = select(version.submission_id, func.count()).group_by(version.submission_id)
+            counted: dict[str, int] = {row[0]: row[1] for row in cx.execute(stored)}
             newest = cx.execute(select(func.max(version.epoch))).scalar_one()
             logged = cx.execute(select(func.max(t.epoch_log.c.epoch))).scalar_one()
             epoch = epochs.current(cx)

@@ -50,7 +50,7 @@ PATHS = {
     "view": ["people-view", "county-view"],
     "code": ["people", "people-view", "ecology-2026", "ecology", "430101", "430101101", "new-one", "new_one"],
 }
-QUERIES = {
+QUERIES: dict[str, list[Any]] = {
     "period": ["2025", "2024,2025", "2024..2025", "2025-03", "2025-13", "", "..", "2025-Q1"],
     "region": ["430101", "430101101,430102", "43", "99", ""],
     "fields": ["dm", "dm,rk", "dm,dm", "nan", ","],
@@ -140,17 +140,19 @@ def test_no_request_of_anybody_is_answered_by_a_fault_or_by_what_is_not_document
             session.headers["Authorization"] = f"Bearer {small.key(**who)}"
         sessions.append(session)
     faults = []
-    for found in schemathesis.openapi.from_url(f"{small.url}/openapi.json").get_all_operations():
+    schema = schemathesis.openapi.from_url(f"{small.url}/openapi.json")
+    found: list[Any] = list(schema.get_all_operations())
+    for operation in (result.ok() for result in found):
         try:
-            exercise(found.ok(), sessions)
+            exercise(operation, sessions)
         except FailureGroup as group:
-            faults.append(f"{found.ok().label}: {group}")
+            faults.append(f"{operation.label}: {group}")
     assert not faults, "\n".join(faults)
 
 
 def exercise(operation: Any, sessions: list[requests.Session]) -> None:
     """The same requests as every kind of caller, made up and made worse, some with values that are known here."""
-    cases = st.one_of(operation.as_strategy(mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE))
+    cases = st.one_of([operation.as_strategy(mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)])
 
     @settings(
         max_examples=EXAMPLES,

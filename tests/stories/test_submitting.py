@@ -140,7 +140,10 @@ def test_the_source_withdraws_a_record_and_readers_get_a_tombstone(small: House)
 
 def test_a_department_reports_to_the_dataset_it_is_the_source_of(small: House) -> None:
     water = small.client(department="water")
-    rows: list[dict[str, Any]] = [{"region": "430101101", "number": "W-01", "depth": 12.345}, {"region": "430102101", "number": "W-02"}]
+    rows: list[dict[str, Any]] = [
+        {"region": "430101101", "number": "W-01", "depth": 12.345},
+        {"region": "430102101", "number": "W-02"},
+    ]
     assert post(water, rows, "wells").status_code == 201
     records = held(water, "wells")
     assert [(r["region"], r["period"], r["number"], r["depth"]) for r in records] == [

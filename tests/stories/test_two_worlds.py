@@ -66,8 +66,8 @@ def told_apart(one: list[Seen], other: list[Seen]) -> list[str]:
     return found if len(one) == len(other) else [*found, "one of them was asked more"]
 
 
-# What the fields of these views rest on, as the views say it; (element, months of the year where they are summed).
-RESTS = {
+# What the fields of these views rest on, as the views say it.
+RESTS: dict[str, dict[str, tuple[str, ...]]] = {
     "people-view": {"rk": ("people.total",), "mj": ("people.area",), "nan": ("people.men",), "rj": ("people.area", "people.total")},
     "dams-view": {"kr": ("dams.capacity",), "dj": ("dams.grade",), "aq": ("dams.safe",), "bz": ("dams.note",), "rk": ("people.total",)},
     "county-view": {"rk": ("people.total",), "aj": ("cases.received",)},
