@@ -12,7 +12,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {  # in the order of `township --help`, g
     "app.demo.commands": ("demo",),
     "app.host.commands": ("serve", "migrate", "apply", "export"),
     "app.host.keeping_commands": ("backup", "restore", "copy"),
-    "app.client.commands": ("upload", "template", "submissions", "confirm", "pull"),
+    "app.client.commands": ("upload", "template", "submissions", "confirm", "pull", "form"),
     "app.client.form_commands": ("form-check", "burden"),
     "app.host.credential_commands": ("credentials",),
     "app.client.mapping_commands": ("mapping",),

@@ -216,7 +216,7 @@ def test_what_is_no_expression_is_refused_where_it_shows(text: str, at: int) -> 
     ],
 )
 def test_a_hostile_text_is_refused_in_milliseconds(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     try:
         parse_expression(text)
     except SyntaxFault:
@@ -224,7 +224,7 @@ def test_a_hostile_text_is_refused_in_milliseconds(text: str) -> None:
     else:
         assert len(text) <= MOST_CHARACTERS
         assert written(parse_expression(text)) == text  # one long name, which no catalogue has
-    assert time.perf_counter() - began < 0.05
+    assert time.thread_time() - began < 0.05
 
 
 @given(st.text(max_size=200))
