@@ -25,9 +25,9 @@ Yes = Literal["true", "1"]
 YAML = "application/yaml"
 
 
-def _saved(saved: tuple[StoredDefinition, bool]) -> Response:
+def _saved(saved: tuple[StoredDefinition, bool], told: dict[str, Any] | None = None) -> Response:
     definition, created = saved
-    body = orjson.dumps({**definition.body, "version": definition.version})
+    body = orjson.dumps({**definition.body, "version": definition.version, **(told or {})})
     headers = {"ETag": views.etag_of(definition)}
     return Response(body, 201 if created else 200, headers, media_type="application/json")
 
@@ -85,7 +85,7 @@ def put(  # noqa: PLR0913, PLR0917 - one for each parameter
             accept_breaking=accept_breaking is not None,
         )
         told.update(status="applied", digest=saved[0].digest)
-    return _saved(saved)
+    return _saved(saved, view_preview.told_at_save(services.registry, caller, code))
 
 
 @router.delete("/views/{code}/draft", status_code=204, responses=answers(401, 403, 404, 503))
@@ -117,7 +117,7 @@ def publish(
             services.registry, caller, code, accept_breaking=accept_breaking is not None
         )
         told.update(status="applied", digest=saved[0].digest)
-    return _saved(saved)
+    return _saved(saved, view_preview.told_at_save(services.registry, caller, code))
 
 
 @router.post("/views/{code}/restore", responses=answers(400, 401, 403, 404, 409, 412, 422, 503))
@@ -137,7 +137,7 @@ def restore(
             services.registry, caller, code, body.version, accept_breaking=accept_breaking is not None
         )
         told.update(status="applied", digest=saved[0].digest)
-    return _saved(saved)
+    return _saved(saved, view_preview.told_at_save(services.registry, caller, code))
 
 
 @router.get("/views/{code}/versions", responses=answers(401, 403, 404))

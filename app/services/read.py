@@ -43,13 +43,15 @@ class Opened:
 class Chosen:
     """The rows and fields a question asks for, in its order, before any page is cut.
 
-    ``notes``, where the question asks for them, gives what is said beside the records of some of the rows.
+    ``notes``, where the question asks for them, gives what is said beside the records of some of the rows; ``remarks``
+    are about the regions of a view that carries figures to the present ones, and rest on nothing that is held.
     """
 
     frame: pl.DataFrame
     fields: Sequence[OutputField]
     sort: Sequence[SortKey]
     notes: Callable[[pl.DataFrame], list[Note]] | None = None
+    remarks: Sequence[str] = ()
 
     def annotated(self, frame: pl.DataFrame) -> Iterator[bytes] | None:
         """The records of ``frame`` with their notes, one object each; None where no notes were asked for."""
@@ -92,7 +94,7 @@ class ViewReader:
         if question.annotated:
             check_annotated(question, fields)
             notes = partial(notes_of, self._registry, state, view, today, question, fields)
-        chosen = Chosen(rows, fields, sort, notes)
+        chosen = Chosen(rows, fields, sort, notes, shown.mapped.notes)
         reading = Reading(
             caller, "read", code, view.version, question.document(), view.agreements, state.epoch, request_id
         )
@@ -126,6 +128,8 @@ class ViewReader:
         cut = page(chosen.frame, chosen.sort, question.limit or PAGE, opened.position if opened else 0)
         head = orjson.dumps({"view": view.spec.code, "version": view.version, "snapshot": name})[:-1]
         tail: dict[str, object] = {"count": chosen.frame.height} if question.count else {}
+        if chosen.remarks:
+            tail["notes"] = list(chosen.remarks)
         tail["next"] = self._next(name, question, cut.position)
         annotated = chosen.annotated(cut.frame)
         records = json_records(chosen.fields, cut.frame) if annotated is None else b"[" + b",".join(annotated) + b"]"

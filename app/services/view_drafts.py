@@ -16,7 +16,7 @@ from app.mapping.plan import Plan
 from app.policy import gate
 from app.policy.callers import Caller
 from app.services.registry import CHINA, Registry, State
-from app.services.views import differences, etag_of
+from app.services.views import as_written, differences, etag_of
 from app.services.visible_views import VisibleView
 from app.store import definitions
 from app.store.definitions import StoredDefinition
@@ -36,7 +36,7 @@ def save_draft(registry: Registry, caller: Caller, code: str, body: Any, sunset:
     permit = gate.permit_administration(caller)
     if not isinstance(body, Mapping):
         raise Problem("bad_request", "请求体应为 JSON 对象 (the body is a JSON object)")
-    document = {**{key: value for key, value in body.items() if key != "version"}, "code": code}
+    document = as_written(body, code)
     day = _day(sunset)
     with registry.database.write() as write:
         published = definitions.get(write.connection, "view", code)

@@ -18,7 +18,7 @@ from app.policy.callers import Caller
 from app.services.registry import Registry, State
 from app.services.snapshot_sources import SnapshotSources
 from app.services.view_impact import impact
-from app.services.views import differences, field_document, invalid
+from app.services.views import as_written, differences, field_document, invalid
 from app.services.visible_views import department_scope
 
 _SAMPLE_ROWS = 20
@@ -37,7 +37,7 @@ def preview(registry: Registry, caller: Caller, code: str, body: Any) -> dict[st
         if stored is None:
             raise Problem("not_found", f"没有视图 {code} (there is no such view)")
         body = stored.stored.body
-    document = {**{key: value for key, value in dict(body).items() if key != "version"}, "code": code}
+    document = as_written(dict(body), code)
     plan, faults = check_view(document, f"view:{code}", state.catalogue)
     if plan is None:
         raise invalid(faults)
@@ -58,6 +58,18 @@ def preview(registry: Registry, caller: Caller, code: str, body: Any) -> dict[st
         "rounding_losses": [told for field in plan.fields for told in _losses(field, plan, sources, state)],
         "changes": differences(document, stored.stored.body) if stored else [],
         "impact": impact(registry, state, code, stored.plan, plan) if stored else None,
+    }
+
+
+def told_at_save(registry: Registry, caller: Caller, code: str) -> dict[str, Any]:
+    """What the saver of a mapping should know: its warnings, and codes of present records that have no target."""
+    permit = gate.permit_administration(caller)
+    state = registry.state()
+    plan = state.views[code].plan
+    sources = SnapshotSources(registry, state, gate.scope_of_preview(permit, state.catalogue), registry.today())
+    return {
+        "warnings": [{"place": warning.place, "message": warning.message} for warning in plan.warnings],
+        "unmapped_codes": [told for field in plan.fields for told in _unmapped(field, sources)],
     }
 
 
@@ -88,7 +100,7 @@ def _unmapped(field: CompiledField, sources: SnapshotSources) -> list[dict[str, 
     """Codes that present records carry and the mapping has no target for, with how many records do."""
     codes: Mapping[str, str] | None = field.codes
     found = _values(field, sources) if codes is not None else None
-    if codes is None or found is None:
+    if codes is None or found is None or field.otherwise is not None:
         return []
     values, scale = found
     texts = values.cast(pl.String).to_list() if scale == 1 else [str(value) for value in values.to_list()]

@@ -11,7 +11,7 @@ from app.policy.callers import Caller
 from app.services.registry import Registry
 from app.services.view_drafts import broken_fields, drop_draft, find_draft
 from app.services.view_impact import fields_in_use, recent_questions
-from app.services.views import etag_of, save_guarded
+from app.services.views import as_written, etag_of, save_guarded
 from app.store import definitions
 from app.store.definitions import StoredDefinition
 
@@ -41,7 +41,7 @@ def _refuse_to_break(registry: Registry, code: str, body: dict[str, Any]) -> Non
     stored = state.views.get(code)
     if stored is None:
         return
-    plan, _ = check_view({**{k: v for k, v in body.items() if k != "version"}, "code": code}, "", state.catalogue)
+    plan, _ = check_view(as_written(body, code), "", state.catalogue)
     broken = broken_fields(stored.plan, plan) if plan is not None else {}
     if not broken:
         return

@@ -23,6 +23,9 @@ def etag_of(stored: StoredDefinition) -> str:
     return f'"{stored.version}-{stored.digest[:16]}"'
 
 
+_ANSWERED = frozenset({"version", "warnings", "unmapped_codes"})
+
+
 def save_guarded(
     registry: Registry, caller: Caller, kind: Kind, code: str, body: Any, if_match: str | None, *, create_only: bool
 ) -> tuple[StoredDefinition, bool]:
@@ -36,7 +39,7 @@ def save_guarded(
     given = body.get("code", code)
     if given != code:
         raise Problem("bad_request", f"地址中的代码 {code} 与内容中的 {given} 不一致 (the codes differ)")
-    document = {**{key: value for key, value in body.items() if key != "version"}, "code": code}
+    document = as_written(body, code)
     with registry.database.read() as cx:
         before = definitions.get(cx, kind, code)
     check_match(before, if_match, create_only=create_only)
@@ -48,6 +51,11 @@ def save_guarded(
     if after is None:
         raise Problem("internal", f"{kind} {code} 未能保存 (was not saved)")
     return after, before is None
+
+
+def as_written(body: Mapping[str, Any], code: str) -> dict[str, Any]:
+    """A definition as its author writes it: without what an answer adds to it, so that an answer can be put back."""
+    return {**{key: value for key, value in body.items() if key not in _ANSWERED}, "code": code}
 
 
 def check_match(present: StoredDefinition | None, if_match: str | None, *, create_only: bool) -> None:

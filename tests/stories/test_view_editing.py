@@ -174,3 +174,32 @@ def test_the_client_and_its_commands_do_the_same(small: House, tmp_path: Path, m
         assert township.mappings.put_draft("people-view", document)["faults"] == []
         assert township.mappings.draft("people-view")["changes"]
     assert "4" in run("publish", "people-view")
+
+
+def test_saving_tells_which_codes_of_present_records_have_no_target(small: House) -> None:
+    small.apply(
+        {
+            "codelists/kinds.yaml": "code: kinds\ntitle: 类型\ncodes:\n  - {code: '1', label: 甲}\n  - {code: '2', label: 乙}\n",
+            "datasets/places.yaml": (
+                "code: places\ntitle: 地点\nfrequency: year\nlevel: township\nsource: region\nsharing: open\n"
+                "elements:\n  - {code: kind, title: 类型, type: code, codes: kinds}\n"
+            ),
+        }
+    )
+    clerk, admin = small.client(region="430101"), small.client(admin=True)
+    rows = [{"region": f"43010110{i}", "period": "2024", "kind": "乙"} for i in (1, 2)]
+    assert clerk.post("/v1/submissions", json={"dataset": "places", "rows": rows}).status_code == 201
+    field = {"name": "lx", "from": "places.kind", "codes": {"1": "A"}}
+    view = {
+        "department": "ecology", "title": "地点", "grain": {"level": "township", "frequency": "year"}, "fields": [field],
+    }  # fmt: skip
+    saved = admin.put("/v1/admin/views/places", json=view).json()
+    assert saved["unmapped_codes"] == [{"field": "lx", "code": "2", "records": 2}]
+    assert saved["warnings"][0]["place"] == "fields[0] (lx)"
+    again = admin.put("/v1/admin/views/places", json=saved)
+    assert again.status_code == 200, "an answer can be put back as it is"
+    assert again.json()["version"] == 1
+    told = {**view, "fields": [{**field, "otherwise": "其他"}]}
+    assert admin.put("/v1/admin/views/places", json=told).json()["unmapped_codes"] == []
+    strict = admin.put("/v1/admin/views/places", json={**view, "strict_codes": True})
+    assert strict.status_code == 422
