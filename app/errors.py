@@ -49,7 +49,6 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     "idempotency_mismatch": ErrorCode(
         422, "同一幂等键用于不同的请求", "The idempotency key was used for another request"
     ),
-    "precondition_required": ErrorCode(428, "修改前须给出版本", "An edit must name the version it started from"),
     "internal": ErrorCode(500, "服务内部错误", "Internal error"),
     "unavailable": ErrorCode(503, "服务暂不可用，请稍后重试", "Not available at present; try again"),
 }

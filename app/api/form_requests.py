@@ -11,10 +11,10 @@ import orjson
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from app.api.context import Errands, Known, RequestId, Services, Strict
+from app.api.form_parts import read_parts
 from app.api.problems import answers
 from app.errors import Problem
 from app.policy.callers import Caller
@@ -115,19 +115,8 @@ def _check(
 
 async def _multipart(request: Request) -> tuple[dict[str, str | None], str, bytes]:
     async with request.form(max_files=1, max_fields=10) as form:
-        unknown = sorted(set(form.keys()) - {"file", *_TEXTS})
-        if unknown:
-            raise Problem("unknown_parameter", f"不认识的表单项: {', '.join(unknown)} (unknown form parts)")
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise Problem("bad_request", "须上传一个文件，表单项名为 file (a part named file is needed)")
-        texts: dict[str, str | None] = {}
-        for name in _TEXTS:
-            value = form.get(name)
-            if isinstance(value, UploadFile):
-                raise Problem("bad_request", f"表单项 {name} 应为文字 (a text is needed)")
-            texts[name] = value.strip() or None if value is not None else None
-        return texts, (file.filename or "form")[:255], await file.read()
+        parts = await read_parts(form, _TEXTS)
+    return parts.texts, parts.filename or "form", parts.data
 
 
 def _json(body: bytes) -> tuple[AskedForm, str | None]:

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.api.context import Errands, Known, RequestId, Services, Strict
+from app.api.form_parts import read_parts
 from app.api.problems import answers
 from app.api.responses import respond
 from app.errors import Problem
@@ -125,22 +126,11 @@ def delete_form(
 
 
 async def _asked(parts: FormData) -> FormRequest:
-    unknown = sorted(set(parts.keys()) - {"file", *_TEXTS})
-    if unknown:
-        raise Problem("unknown_parameter", f"不认识的表单项: {', '.join(unknown)} (unknown form parts)")
-    file = parts.get("file")
-    if not isinstance(file, UploadFile):
-        raise Problem("bad_request", "须上传一个文件，表单项名为 file (a part named file is needed)")
-    texts: dict[str, str | None] = {}
-    for name in _TEXTS:
-        value = parts.get(name)
-        if isinstance(value, UploadFile):
-            raise Problem("bad_request", f"表单项 {name} 应为文字 (a text is needed)")
-        texts[name] = value.strip() or None if value is not None else None
-    refuse_unwritable([*texts.values(), file.filename])
+    sent = await read_parts(parts, _TEXTS)
+    texts = sent.texts
     return FormRequest(
-        data=await file.read(),
-        filename=file.filename or "form.xlsx",
+        data=sent.data,
+        filename=sent.filename or "form.xlsx",
         sheet=texts["sheet"],
         columns=_columns(texts["columns"]),
         first_row=_row("first_row", texts["first_row"]),

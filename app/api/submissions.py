@@ -11,21 +11,20 @@ import orjson
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from app.api.context import Errands, Known, RequestId, Services, Strict, Whole
+from app.api.form_parts import read_parts
 from app.api.problems import PROBLEM, answers
 from app.errors import Problem
 from app.policy.callers import Caller
 from app.services import submissions as kept
 from app.services.submit import Mode, Outcome, SubmissionRequest, submit
-from app.services.writable_texts import refuse_unwritable
 from app.wire.models import SubmissionIn, SubmissionOut
 
 router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["submissions"])
 
-_PARTS = {"file", "dataset", "period", "region", "mode", "view"}
+_TEXTS = ("dataset", "period", "region", "mode", "view")
 _LONGEST_KEY = 255
 _LONGEST_INT = 4_000
 _SUBMISSION = {"application/json": {"schema": {"$ref": "#/components/schemas/SubmissionOut"}}}
@@ -107,29 +106,8 @@ def _submit(services: Errands, caller: Caller, asked: SubmissionRequest, identit
 
 async def _multipart(request: Request) -> dict[str, Any]:
     async with request.form(max_files=1, max_fields=10) as form:
-        unknown = sorted(set(form.keys()) - _PARTS)
-        if unknown:
-            raise Problem("unknown_parameter", f"不认识的表单项: {', '.join(unknown)} (unknown form parts)")
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise Problem("bad_request", "须上传一个文件，表单项名为 file (a part named file is needed)")
-        texts: dict[str, str | None] = {}
-        for name in ("dataset", "period", "region", "mode", "view"):
-            value = form.get(name)
-            if isinstance(value, UploadFile):
-                raise Problem("bad_request", f"表单项 {name} 应为文字 (a text is needed)")
-            texts[name] = value.strip() or None if value is not None else None
-        refuse_unwritable([*texts.values(), file.filename])
-        data = await file.read()
-        return {
-            "dataset": texts["dataset"],
-            "period": texts["period"],
-            "region": texts["region"],
-            "mode": _mode(texts["mode"]),
-            "view": texts["view"],
-            "filename": (file.filename or "")[:255],
-            "data": data,
-        }
+        parts = await read_parts(form, _TEXTS)
+    return {**parts.texts, "mode": _mode(parts.texts["mode"]), "filename": parts.filename, "data": parts.data}
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -55,8 +55,8 @@ def _top(workbook: Workbook) -> Workbook:
 
 def _period(registry: Registry, dataset: Dataset, given: str | None) -> Period | None:
     """The period to read by: what was given, if it is one of the dataset's; where nothing was, any will do."""
-    if given is None or dataset.frequency == "once":
-        return Period.of(registry.today(), dataset.frequency) if given is None or dataset.frequency != "once" else None
+    if given is None:
+        return Period.of(registry.today(), dataset.frequency)
     try:
         return Period.parse(given, dataset.frequency)
     except ValueError:

@@ -256,8 +256,3 @@ def resolve_instant(value: str) -> datetime:
     if instant.tzinfo is None:
         raise Problem("bad_request", f"时间 {value} 缺少时区偏移，如 +08:00 (an instant carries its offset)")
     return instant
-
-
-def document_of(item: StoredDefinition) -> dict[str, Any]:
-    """A kept definition as it crosses HTTP: its body with its version."""
-    return {**item.body, "version": item.version}
