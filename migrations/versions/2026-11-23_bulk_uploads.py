@@ -1,0 +1,20 @@
+"""Uploads in pieces.
+
+Revision: 2026_11_23_bulk_uploads
+After: 2026_11_23_care_of_figures
+"""
+
+from __future__ import annotations
+
+revision = "2026_11_23_bulk_uploads"
+down_revision = "2026_11_23_care_of_figures"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""
