@@ -2,6 +2,7 @@
 
 On SQLite each family lives in a file of its own, so that a read that is being audited never waits for an upload;
 on PostgreSQL both are in one database. No table is ever made at run time, whatever the catalogue.
+Tables of one subject that nothing here refers to have a file of their own (``<subject>_tables.py``) and are listed below.
 """
 
 from __future__ import annotations
@@ -14,24 +15,14 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     false,
     text,
 )
 
+from app.store.metadata import metadata
 from app.store.types import BIG_ID, Instant, Json
-
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-metadata = MetaData(naming_convention=NAMING)
 
 # The counter of everything a read can notice. One row; locked by every write, so commit order is epoch order.
 epoch = Table(
