@@ -8,7 +8,7 @@ SOURCES := app tests migrations bench
 TESTS ?=
 ARGS ?=
 
-.PHONY: help setup lint format types imports docs check test test-fast two-worlds reference openapi demo bench match ci
+.PHONY: help setup lint format types imports docs check test test-fast two-worlds kill-trials reference openapi demo fuzz kills bench match ci
 
 help: ## list the chores
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-fast: ## without the slow ones
 two-worlds: ## what a department may not see changes no byte: ten times the pairs of the normal run
 	TOWNSHIP_TWO_WORLDS=10 $(RUN) pytest -q tests/stories/test_two_worlds.py
 
+kill-trials: ## the service killed a hundred times while it answers: no byte without its entry in the audit
+	TOWNSHIP_KILL_TRIALS=50 $(RUN) pytest -q -s tests/stories/test_kills.py
+
 reference: ## write docs/reference anew from the code
 	$(RUN) python -m tests.house.reference
 
@@ -53,6 +56,12 @@ openapi: ## write only the committed OpenAPI document anew
 
 demo: ## the tour: a fresh registry, sample workbooks, one department reading (ARGS=--once checks and ends)
 	$(RUN) township demo $(ARGS)
+
+fuzz: ## damaged files of every kind, two minutes (ARGS="--seconds 600")
+	$(RUN) python -m bench.fuzz $(ARGS)
+
+kills: ## kill -9 at random points of 200 uploads, on SQLite and on PostgreSQL
+	TOWNSHIP_KILLS=200 $(RUN) pytest -q tests/stories/test_durability.py -k agree
 
 bench: ## the comparison with peers, run by hand (bench/README.md)
 	@sed -n '1,40p' bench/README.md

@@ -49,7 +49,14 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     "idempotency_mismatch": ErrorCode(
         422, "同一幂等键用于不同的请求", "The idempotency key was used for another request"
     ),
+    "too_many_requests": ErrorCode(429, "请求过多，请稍后重试", "Too many requests; try again later"),
+    "rate_limited": ErrorCode(429, "请求过于频繁", "Too many requests in this time"),
+    "quota_exhausted": ErrorCode(429, "协议规定的用量已用完", "The quota of the agreement is used up"),
+    "too_many_exports": ErrorCode(429, "同时进行的导出过多", "Too many exports at once"),
+    "uri_too_long": ErrorCode(414, "地址过长", "The address is too long"),
+    "headers_too_large": ErrorCode(431, "请求头过大", "The headers are too large"),
     "internal": ErrorCode(500, "服务内部错误", "Internal error"),
+    "calendar_ends": ErrorCode(409, "工作日历没有这一年", "The working-day calendar has no such year"),
     "unavailable": ErrorCode(503, "服务暂不可用，请稍后重试", "Not available at present; try again"),
 }
 

@@ -6,17 +6,46 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import to_thread
 from fastapi import FastAPI
 
-from app.api import administration, catalogue, explain, form_requests, forms, submissions, tokens, view_editing, views
+from app.api import (
+    access_requests,
+    administration,
+    agreements,
+    audit,
+    catalogue,
+    corrections,
+    due,
+    evidence,
+    explain,
+    following,
+    form_requests,
+    forms,
+    refusals,
+    renewal,
+    submissions,
+    tokens,
+    transparency,
+    uploads,
+    view_editing,
+    views,
+    webhooks,
+)
 from app.api.context import errands_of
 from app.api.document import openapi_document
-from app.api.envelope import Envelope
+from app.api.envelope import Bounds, Envelope
+from app.api.observing import Observing
 from app.api.problems import install
+from app.api.witnessing import Witnessing
+from app.services.redaction import keep_secrets_out_of_logs
 from app.services.registry import Registry
 from app.settings import Settings, load_settings
 
-_ROUTERS = (catalogue, submissions, views, explain, view_editing, forms, form_requests, administration, tokens)
+_ROUTERS = (
+    catalogue, submissions, refusals, uploads, views, following, webhooks, explain, view_editing, forms, form_requests,
+    agreements, administration, audit, renewal, tokens, due, corrections, evidence, access_requests, transparency,
+)  # fmt: skip
 _FORM_OVERHEAD = 64 * 1024
 
 
@@ -26,9 +55,15 @@ def create_app(settings: Settings | None = None, registry: Registry | None = Non
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        keep_secrets_out_of_logs()
         opened = registry or Registry.open(chosen)
         app.state.errands = errands_of(opened)
+        if chosen.webhook_hosts:
+            app.state.errands.sender.start()
         yield
+        app.state.errands.waiter.watch.close()
+        if chosen.webhook_hosts:
+            await to_thread.run_sync(app.state.errands.sender.stop)
         if registry is None:
             opened.close()
 
@@ -44,7 +79,16 @@ def create_app(settings: Settings | None = None, registry: Registry | None = Non
     for room in _ROUTERS:
         app.include_router(room.router)
     install(app)
-    app.add_middleware(Envelope, largest_body=chosen.max_upload_bytes + _FORM_OVERHEAD)
+    app.add_middleware(Witnessing)
+    bounds = Bounds(
+        chosen.max_upload_bytes + _FORM_OVERHEAD,
+        chosen.send_timeout_seconds,
+        chosen.receive_timeout_seconds,
+        largest_stream=chosen.max_stream_bytes,
+        https=(chosen.public_url or "").startswith("https://"),
+    )
+    app.add_middleware(Envelope, bounds=bounds)
+    app.add_middleware(Observing, settings=chosen)
     models = [model for room in _ROUTERS for model in getattr(room, "SCHEMAS", ())]
     app.openapi = lambda: openapi_document(app, models)  # type: ignore[method-assign]
     return app

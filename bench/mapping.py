@@ -36,6 +36,9 @@ TODAY = date(2026, 11, 22)
 class Everywhere:
     """Everything is covered."""
 
+    def by_record(self, path: str) -> bool:  # noqa: ARG002 - of the protocol
+        return False
+
     def everywhere(self, path: str) -> bool:  # noqa: ARG002 - of the protocol
         return True
 

@@ -36,7 +36,7 @@ def _run(engine: Engine, *, is_registry: bool) -> None:
         )
         context.run_migrations()
         if is_registry and inspect(connection).has_table("setting"):
-            secrets.ensure(connection)
+            secrets.ensure(connection, load_settings().audit_hash)
     engine.dispose()
 
 

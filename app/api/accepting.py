@@ -30,6 +30,12 @@ def chosen_format(name: str | None, accept: str | None) -> str:
     return min(liked)[3]
 
 
+def liking(media: str, accept: str) -> float:
+    """How much ``Accept`` likes a media type named by no other name: 0 where it is not accepted."""
+    quality, place = _liking(media, _ranges(accept))
+    return quality - place / 10_000 if quality > 0 else 0.0
+
+
 def _ranges(accept: str) -> list[tuple[str, float]]:
     found = []
     for item in accept.split(","):

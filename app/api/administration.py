@@ -118,10 +118,11 @@ def credentials_listed(services: Services, caller: Known) -> dict[str, Any]:
 
 @router.post("/credentials", status_code=201, responses=answers(400, 401, 403, 503))
 def credential_made(
-    body: CredentialIn, services: Services, caller: Known, request: Request, identity: RequestId
+    body: CredentialIn, services: Services, caller: Known, request: Request, identity: RequestId, response: Response
 ) -> CredentialOut:
     """Make a credential. Its key is in this answer and nowhere else."""
     request.state.witnessed = True
+    response.headers["Cache-Control"] = "no-store"
     kind = body.meant
     question = {"name": body.name, "kind": kind, "department": body.department, "region": body.region}
     with services.auditing.acting(caller, "create-credential", body.name, question, identity) as told:
@@ -134,6 +135,7 @@ def credential_made(
             body.role,
             _end(body.expires),
             caller=caller,
+            bound=body.bound,
         )
         told.update(status="applied", digest=made)
     return CredentialOut(id=made, key=key)

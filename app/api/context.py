@@ -14,18 +14,32 @@ from starlette.datastructures import State as RequestState
 
 from app.errors import Problem
 from app.policy.callers import Caller
-from app.services.auditing import Auditing
-from app.services.credentials import Authenticator, unauthenticated
+from app.services.auditing import WITNESS, Auditing
+from app.services.authentication import Authenticator, Presented, Recognised, unauthenticated
 from app.services.dataset_records import DatasetReader
+from app.services.event_feed import EventReader
+from app.services.evidence import Evidence
 from app.services.explain import ViewExplainer
 from app.services.follow import ViewFollower
 from app.services.form_matching import FormMatcher
 from app.services.mapped import MappedViews
 from app.services.naming import StateNames
+from app.services.notices import NoticeReader
+from app.services.oauth import AuthorizationServer
+from app.services.possession import Proof
 from app.services.read import ViewReader
+from app.services.redaction import redacted
 from app.services.registry import Registry
+from app.services.strangers import Strangers
+from app.services.tidying_leftovers import LeftoverTidying
+from app.services.uploads import Uploads
 from app.services.view_forms import ViewFormReader
-from app.services.writable_texts import refuse_unwritable
+from app.services.waiting import Waiter
+from app.services.watching import Watch
+from app.services.webhook_outbox import WebhookOutbox
+from app.services.webhook_sender import WebhookSender
+from app.services.webhooks import Webhooks
+from app.services.writable_texts import refuse_deep, refuse_unwritable
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,16 @@ class Errands:
     explainer: ViewExplainer
     forms: ViewFormReader
     matcher: FormMatcher
+    events: EventReader
+    waiter: Waiter
+    strangers: Strangers
+    webhooks: Webhooks
+    sender: WebhookSender
+    authorization: AuthorizationServer
+    uploads: Uploads
+    tidying: LeftoverTidying
+    notices: NoticeReader
+    evidence: Evidence
 
 
 def errands_of(registry: Registry) -> Errands:
@@ -48,19 +72,35 @@ def errands_of(registry: Registry) -> Errands:
     views = MappedViews(registry.settings.mapped_memory_bytes)
     names = StateNames(registry)
     auditing = Auditing(registry)
+    follower = ViewFollower(registry, views, names, auditing)
+    events = EventReader(registry, auditing)
+    authenticator = Authenticator(registry)
     return Errands(
         registry,
         auditing,
-        Authenticator(registry),
+        authenticator,
         ViewReader(registry, views, names, auditing),
-        ViewFollower(registry, views, names, auditing),
+        follower,
         DatasetReader(registry, views, auditing),
         ViewExplainer(registry, views, names, auditing),
         ViewFormReader(registry, views, auditing),
         FormMatcher(registry),
+        events,
+        Waiter(Watch(registry), registry.settings),
+        Strangers(registry),
+        Webhooks(registry, follower, events),
+        WebhookSender(registry, WebhookOutbox(registry, follower, events)),
+        AuthorizationServer(registry, authenticator),
+        uploads := Uploads(registry),
+        LeftoverTidying(registry, uploads),
+        NoticeReader(registry, events, auditing),
+        Evidence(registry, auditing),
     )
 
 
+LIMITS = "township.limits"  # where a request keeps what it used of its limits
+_LONGEST_TOLD = 500  # of a parameter, in the audit
+_MOST_TOLD = 50
 _SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})")
 
 
@@ -73,17 +113,64 @@ def request_id(request: Request) -> str:
 
 
 def caller(request: Request) -> Caller:
-    """The caller behind ``Authorization: Bearer``; 401 in one wording for all that is missing or not valid."""
-    found = authenticate(errands(request), request.headers.get("Authorization"))
+    """The caller behind ``Authorization``; 401 in one wording for all that is missing or not valid."""
+    recognised = authenticate(request)
+    found = recognised.caller
     request.state.caller = found
+    request.state.means = recognised.means
+    told_of(request, found)
+    request.scope[LIMITS] = errands(request).registry.quotas.request(found)
     return found
 
 
-def authenticate(services: Errands, header: str | None) -> Caller:
-    scheme, _, presented = (header or "").partition(" ")
-    if scheme.lower() != "bearer" or not presented.strip():
+def told_of(request: Request, found: Caller) -> None:
+    """Say who the caller of this request is, for its entry in the audit."""
+    witness = WITNESS.get()
+    if witness is not None:
+        witness.caller = found
+        route = request.scope.get("route")
+        witness.operation = f"{request.method} {route.path if route is not None else ''}".strip()
+        witness.question = {
+            name[:_LONGEST_TOLD]: [redacted(value)[:_LONGEST_TOLD] for value in request.query_params.getlist(name)]
+            for name in sorted(set(request.query_params.keys()))[:_MOST_TOLD]
+        }
+
+
+def caller_again(request: Request) -> Caller:
+    """The caller of a request that has been waiting: who it is now, or 401 as for a new request."""
+    return authenticate(request, proven=True).caller
+
+
+def authenticate(request: Request, *, proven: bool = False) -> Recognised:
+    """Who it is, and by what. ``proven``: the request has proved that it holds its key, and can do so only once."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() not in {"bearer", "dpop"} or not value.strip():
         raise unauthenticated()
-    return services.authenticator.caller(presented.strip())
+    address = request.client.host if request.client is not None else None
+    bound = scheme.lower() == "dpop"
+    given = Presented(value.strip(), bound, address, proof_of(request) if bound else None)
+    return errands(request).authenticator.recognise(given, proven=proven)
+
+
+def own_address(request: Request) -> str:
+    """The address of this service: the one that is set, else the one that this request came in by.
+
+    Never what the request says (``Host``): a token for another service must not become one for us.
+    """
+    settings = errands(request).registry.settings
+    if settings.public_url is not None:
+        return settings.public_url
+    host, port = request.scope.get("server") or ("localhost", None)
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}" if port is None else f"http://{name}:{port}"
+
+
+def proof_of(request: Request) -> Proof | None:
+    """The proof of possession that a request brings; of several headers none counts."""
+    given = request.headers.getlist("DPoP")
+    if not given:
+        return None
+    return Proof(given[0] if len(given) == 1 else "", request.method, own_address(request) + request.url.path)
 
 
 def known_caller(state: RequestState) -> Caller | None:
@@ -107,7 +194,9 @@ async def only_declared_parameters(request: Request) -> None:
             raise Problem("bad_request", f"参数 {name} 只能给一次 (given more than once)")
     refuse_unwritable([*request.path_params.values(), *request.query_params.values(), *request.query_params.keys()])
     if request.headers.get("content-type", "").lower().startswith("application/json"):
-        _refuse_unwritable_json(await request.body())
+        body = await request.body()
+        refuse_deep(body)
+        _refuse_unwritable_json(body)
 
 
 def _refuse_unwritable_json(body: bytes) -> None:

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.api.problems import ProblemOut, answers
 
-_ANY_REQUEST = answers(400, 401, 503)
+_ANY_REQUEST = answers(400, 401, 414, 429, 431, 503)
 _ANY_BODY = answers(400, 413)
 _GENERATED = ("HTTPValidationError", "ValidationError")  # nobody here answers in that form
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -12,8 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.api.context import caller as known_by_request
 from app.api.context import errands, known_caller, request_id
+from app.api.language import in_language, prefers_english, spoken
 from app.errors import ERROR_CODES, Problem
+from app.services.redaction import redacted
 from app.wire.models import ProblemOut
 
 _log = logging.getLogger(__name__)
@@ -33,12 +37,15 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def problem_response(problem: Problem) -> Response:
+def problem_response(problem: Problem, *, english: bool = False) -> Response:
+    document = in_language(problem.document(), english)
+    if english:
+        document["title"] = ERROR_CODES[problem.code].title_en
     return Response(
-        orjson.dumps(problem.document()),
+        orjson.dumps(document),
         status_code=problem.status,
         media_type=PROBLEM,
-        headers={"Cache-Control": "no-store", **problem.headers},
+        headers={"Cache-Control": "no-store", **spoken(english), **problem.headers},
     )
 
 
@@ -47,12 +54,16 @@ def install(app: FastAPI) -> None:
 
     async def on_problem(request: Request, error: Exception) -> Response:
         problem = error if isinstance(error, Problem) else Problem("internal", "服务内部错误 (internal error)")
+        if known_caller(request.state) is None and problem.code != "unauthenticated":
+            # Refused before it was asked who is calling; the audit wants to know.
+            with suppress(Problem):
+                await run_in_threadpool(known_by_request, request)
         caller = known_caller(request.state)
         if caller is not None and not getattr(request.state, "witnessed", False):
             refused = errands(request).auditing.refused
-            target = request.url.path
+            target = redacted(request.url.path)
             await run_in_threadpool(refused, caller, request.method.lower(), target, problem, request_id(request))
-        return problem_response(problem)
+        return problem_response(problem, english=prefers_english(request))
 
     async def on_validation(request: Request, error: Exception) -> Response:
         found = error.errors() if isinstance(error, RequestValidationError) else []

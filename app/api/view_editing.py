@@ -163,7 +163,8 @@ def preview(
 ) -> Response:
     """Try a mapping: sample rows, unmapped codes, what agreements do not cover, digits lost, whom it touches."""
     request.state.witnessed = True
-    with services.auditing.acting(caller, "preview", code, {}, identity) as told:
+    question = view_preview.asked(services.registry, caller, code, document)
+    with services.auditing.acting(caller, "preview", code, question, identity) as told:
         body = view_preview.preview(services.registry, caller, code, document)
         told.update(status="sent", rows=body["rows"])
     return Response(orjson.dumps(body), media_type="application/json")

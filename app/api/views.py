@@ -15,9 +15,10 @@ from app.errors import Problem
 from app.formats.json_schema import json_schema
 from app.formats.writing import FORMATS
 from app.services.questions import Question
+from app.services.receipts import Asked, wants_receipt
 from app.services.views import described
 from app.services.visible_views import visible_view, visible_views
-from app.wire.models import ChangesOut, ViewPageOut
+from app.wire.models import ViewPageOut
 
 router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["views"])
 
@@ -81,6 +82,7 @@ def records(  # noqa: PLR0913, PLR0917 - one for each parameter of the contract
     provenance: Annotated[str | None, Query(description="1: submission ids beside each record")] = None,
     counts: Annotated[str | None, Query(description="1: how much stands behind each aggregate")] = None,
     if_none_match: IfNoneMatch = None,
+    prefer: Annotated[str | None, Header(description="receipt: a signed receipt for the answer, in its header")] = None,
 ) -> Response:
     """Records of a view, in the department's own names and units, and only what its agreements cover."""
     if count not in {None, "exact"}:
@@ -101,27 +103,8 @@ def records(  # noqa: PLR0913, PLR0917 - one for each parameter of the contract
         provenance=provenance is not None,
         counts=counts is not None,
     )
-    return respond(services.reader.read(caller, view, question, if_none_match, identity))
-
-
-@router.get(
-    "/views/{view}/changes",
-    response_class=Response,
-    responses={
-        200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChangesOut"}}}},
-        **answers(400, 401, 404, 503),
-    },
-)
-def changes(
-    view: str,
-    services: Services,
-    caller: Known,
-    identity: RequestId,
-    since: str | None = None,
-    limit: Whole | None = None,
-) -> Response:
-    """What changed since a cursor, with removals; without one, everything."""
-    return respond(services.follower.changes(caller, view, since, limit, identity))
+    receipt_of = Asked(request.method, request.url.path, request.url.query) if wants_receipt(prefer) else None
+    return respond(services.reader.read(caller, view, question, if_none_match, identity, receipt_of))
 
 
 def _names(plan: Any) -> frozenset[str]:
@@ -132,4 +115,4 @@ def _brief(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "fields": [field["name"] for field in document["fields"]]}
 
 
-SCHEMAS = (ViewPageOut, ChangesOut)
+SCHEMAS = (ViewPageOut,)

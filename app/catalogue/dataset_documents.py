@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
+from app.catalogue.care_documents import read_due, read_fresh_for
+from app.catalogue.check_documents import TOLERANCE, read_plausible
 from app.catalogue.document_reader import IDENTIFIER, DocumentReader
 from app.catalogue.model import (
     FREQUENCIES,
@@ -72,10 +74,12 @@ def read_dataset(document: object, file: str) -> tuple[Dataset | None, list[Faul
     sharing: Sharing | None = reader.choice("sharing", _SHARINGS, required=True)
     basis = reader.text("sharing_basis")
     confirmation: Confirmation = reader.choice("confirmation", _CONFIRMATIONS, "none") or "none"
+    due, fresh_for = read_due(reader, frequency), read_fresh_for(reader)
     if sharing is not None:
         _require_basis(reader, sharing, basis)
     items = reader.items("elements", required=True)
     elements = [_read_element(item, code, sharing or "open", basis, key) for item in items]
+    _check_plausible(reader, elements, frequency)
     checks = [_read_check(item) for item in reader.items("checks")]
     reader.done()
     _check_key(reader, key, elements)
@@ -96,6 +100,8 @@ def read_dataset(document: object, file: str) -> tuple[Dataset | None, list[Faul
         elements=tuple(elements),
         checks=tuple(checks),
         definition=definition,
+        due=due,
+        fresh_for=fresh_for,
     )
     return dataset, faults, reader.body
 
@@ -130,6 +136,8 @@ def _read_element(
     pattern = reader.text("pattern", limit=1000) or None
     own_class: Sharing | None = reader.choice("sharing", _SHARINGS)
     own_basis = reader.text("sharing_basis")
+    plausible = read_plausible(reader)
+    fresh_for = read_fresh_for(reader)
     reader.done()
     if kind is not None:
         given = {"unit": unit, "codes": codes, "pattern": pattern, "min": low, "max": high}
@@ -163,6 +171,8 @@ def _read_element(
         pattern=pattern,
         codes=codes or None,
         sharing_basis=own_basis or inherited or None,
+        plausible=plausible,
+        fresh_for=fresh_for,
     )
 
 
@@ -185,8 +195,19 @@ def _read_check(reader: DocumentReader) -> Check:
     rule = reader.text("rule", required=True, limit=1000) or ""
     severity: Literal["error", "warning"] = reader.choice("severity", ("error", "warning"), "error") or "error"
     message = reader.text("message", limit=500) or ""
+    tolerance = reader.text("tolerance", form=TOLERANCE) or None
     reader.done()
-    return Check(code, rule, severity, message)
+    return Check(code, rule, severity, message, tolerance)
+
+
+def _check_plausible(reader: DocumentReader, elements: list[Element], frequency: Frequency | None) -> None:
+    for i, element in enumerate(elements):
+        if element.plausible is None:
+            continue
+        if not element.numeric:
+            reader.fault(f"elements[{i}].plausible", "只有数值才能与以往比较（only numbers have a plausible change）")
+        if frequency in ("once", "event"):
+            reader.fault(f"elements[{i}].plausible", f"频度 {frequency} 没有上一期可比（has no period before）")
 
 
 def _check_key(reader: DocumentReader, key: tuple[str, ...], elements: list[Element]) -> None:

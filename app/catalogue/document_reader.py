@@ -220,6 +220,15 @@ class DocumentReader:
             self.body[key] = [reader.body for reader in readers]
         return readers
 
+    def mapping(self, key: str) -> DocumentReader | None:
+        """A mapping with its place, None if left out; its body is part of this one's."""
+        value = self._take(key)
+        if value is None:
+            return None
+        reader = DocumentReader(value, self.file, self.faults, joined(self.place, key))
+        self.body[key] = reader.body
+        return reader
+
     def _take(self, key: str, *, required: bool = False) -> object:
         self._read.append(key)
         value = self._document.get(key)

@@ -13,18 +13,23 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
+from app.catalogue.calendar_documents import parse_calendar, read_calendar_year
 from app.catalogue.dataset_documents import parse_dataset, read_dataset, unique
+from app.catalogue.deadlines import Deadline, parse_deadlines, read_deadline
 from app.catalogue.document_reader import HYPHENED, IDENTIFIER, DocumentReader, plain_number
 from app.catalogue.model import Code, CodeList, Department
 from app.catalogue.units import MAX_CODE_LENGTH, UnitDefinition, normal_unit_code, parse_factor
+from app.catalogue.working_days import CalendarYear
 from app.errors import Fault
 
 __all__ = [
     "KINDS",
     "Kind",
     "normal",
+    "parse_calendar",
     "parse_codelist",
     "parse_dataset",
+    "parse_deadlines",
     "parse_department",
     "parse_departments",
     "parse_unit",
@@ -32,7 +37,7 @@ __all__ = [
     "plain",
 ]
 
-Kind = Literal["dataset", "codelist", "unit", "department", "view", "agreement"]
+Kind = Literal["dataset", "codelist", "unit", "department", "view", "agreement", "calendar", "deadline"]
 KINDS: tuple[Kind, ...] = (
     "unit",
     "department",
@@ -40,6 +45,8 @@ KINDS: tuple[Kind, ...] = (
     "dataset",
     "view",
     "agreement",
+    "calendar",
+    "deadline",
 )  # what others rest on first
 
 _UNIT_CODE = re.compile(r"\S+")
@@ -138,7 +145,7 @@ def normal(kind: Kind, document: object) -> dict[str, Any]:
         return read_dataset(document, "")[2]
     if kind == "codelist":
         return read_codelist(document, "")[2]
-    if kind in ("department", "unit"):
+    if kind in _READERS:
         reader = DocumentReader(document, "", faults)
         _READERS[kind](reader)
         return reader.body
@@ -164,9 +171,11 @@ def _plain_key(key: object) -> str:
     return str(key).lower() if isinstance(key, bool) else str(key)
 
 
-_READERS: Mapping[str, Callable[[DocumentReader], Department | UnitDefinition]] = {
+_READERS: Mapping[str, Callable[[DocumentReader], Department | UnitDefinition | CalendarYear | Deadline]] = {
     "department": _read_department,
     "unit": _read_unit,
+    "calendar": read_calendar_year,
+    "deadline": read_deadline,
 }
 
 

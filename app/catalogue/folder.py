@@ -6,7 +6,7 @@ Views and agreements are passed on as plain JSON values; their own rooms read th
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,10 @@ from app.catalogue.document_reader import HYPHENED
 from app.catalogue.documents import (
     Kind,
     normal,
+    parse_calendar,
     parse_codelist,
     parse_dataset,
+    parse_deadlines,
     parse_departments,
     parse_units,
     plain,
@@ -54,8 +56,24 @@ _FOLDERS: Mapping[str, Kind] = {
     "views": "view",
     "agreements": "agreement",
 }
-_LISTS: Mapping[str, Kind] = {"units.yaml": "unit", "departments.yaml": "department"}
-_LIST_KEYS: Mapping[Kind, str] = {"unit": "units", "department": "departments"}
+_LISTS: Mapping[str, Kind] = {
+    "units.yaml": "unit",
+    "departments.yaml": "department",
+    "calendar.yaml": "calendar",
+    "deadlines.yaml": "deadline",
+}
+_LIST_KEYS: Mapping[Kind, str] = {
+    "unit": "units",
+    "department": "departments",
+    "calendar": "calendar",
+    "deadline": "deadlines",
+}
+_LIST_READERS: Mapping[Kind, Callable[[object, str], tuple[Sequence[object], list[Fault]]]] = {
+    "unit": parse_units,
+    "department": parse_departments,
+    "calendar": parse_calendar,
+    "deadline": parse_deadlines,
+}
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -102,7 +120,7 @@ def read_folder(files: Mapping[str, bytes]) -> Folder:
             document, faults = read_yaml(files[name], name)
             if faults:
                 folder.faults += faults
-            elif kind in ("unit", "department"):
+            elif kind in _LIST_KEYS:
                 _read_list(kind, document, name, folder)
             else:
                 _read_one(kind, document, name, folder)
@@ -145,14 +163,15 @@ def _read_one(kind: Kind, document: object, file: str, folder: Folder) -> None:
 
 def _read_list(kind: Kind, document: object, file: str, folder: Folder) -> None:
     key = _LIST_KEYS[kind]
-    faults = (parse_units if kind == "unit" else parse_departments)(document, file)[1]
+    faults = _LIST_READERS[kind](document, file)[1]
     folder.faults += faults
     items = document.get(key) if isinstance(document, Mapping) else None
     for i, item in enumerate(items if isinstance(items, list) else ()):
         body = normal(kind, plain(item))
-        if "code" in body:
+        code = body.get("year" if kind == "calendar" else "code")
+        if code is not None:
             target = folder.unsound if faults else folder.definitions
-            target.append(Definition(kind, body["code"], body, file, f"{key}[{i}]"))
+            target.append(Definition(kind, str(code), body, file, f"{key}[{i}]"))
 
 
 def _name_doubles(folder: Folder) -> None:

@@ -49,6 +49,43 @@ class CodeList:
 
 
 @dataclass(frozen=True, slots=True)
+class Plausible:
+    """What is odd for a figure beside its own past and its neighbours; each leads to a warning, never to a refusal.
+
+    ``change``: share by which it may differ from the period before; ``last_year``: from the same period a year before;
+    ``median``: factor by which it may be off the median of the last periods; ``zero``: 0 is odd after at least this much;
+    ``sign``: another sign than before is odd; ``neighbours``: share by which its growth may differ from theirs.
+    """
+
+    change: Decimal | None = None
+    last_year: Decimal | None = None
+    median: Decimal | None = None
+    zero: Decimal | None = None
+    sign: bool = False
+    neighbours: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """By when a period is reported: so many days, or working days, after its last one.
+
+    ``since`` is the first period that is asked for; without it, a region is asked from the first it has reported.
+    """
+
+    days: int
+    working: bool = False
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of time: so many months, or so many days."""
+
+    months: int = 0
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Element:
     """One figure or fact of a dataset. ``unit`` is a code of the unit table or None; ``sharing`` is resolved."""
 
@@ -68,6 +105,8 @@ class Element:
     pattern: str | None = None
     codes: str | None = None
     sharing_basis: str | None = None
+    plausible: Plausible | None = None
+    fresh_for: Span | None = None
 
     @property
     def path(self) -> str:
@@ -81,12 +120,17 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A rule over the elements of one record; ``rule`` is in the expression language of ``app.mapping``."""
+    """A rule over the elements of one record; ``rule`` is in the expression language of ``app.mapping``.
+
+    It may also name elements of other datasets, of the same region and period. ``tolerance`` is what two numbers that are
+    compared may differ by: ``"0.5%"`` of the greater one, or a number in the unit of the left side.
+    """
 
     code: str
     rule: str
     severity: Literal["error", "warning"] = "error"
     message: str = ""
+    tolerance: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +147,8 @@ class Dataset:
     elements: tuple[Element, ...]
     checks: tuple[Check, ...] = ()
     definition: str = ""
+    due: Due | None = None
+    fresh_for: Span | None = None
     by_code: Mapping[str, Element] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -13,6 +13,9 @@ _MAX_VARIABLE = 10
 _MAX_UNBOUNDED = 3
 _MAX_REPEAT = 1000
 _QUANTIFIER = re.compile(r"\*|\+|\?|\{(\d*)(,?)(\d*)\}")
+_ONE_SIGN = re.compile(
+    r"(?:\[[^\]\\^][^\]\\]*\]|\\[dDwW]|[^\\.^$*+?{}\[\]|()])(?:\{(?P<fewest>\d{1,4})(?:,(?P<most>\d{1,4}))?\})?(?![*+?{])"
+)
 
 
 def pattern_fault(pattern: str) -> str | None:
@@ -26,6 +29,23 @@ def pattern_fault(pattern: str) -> str | None:
     if re.search(r"\\[1-9]|\(\?[P(<!=]|\(\?<", pattern.replace("\\\\", "")):
         return "不支持回引、命名组与环视（no back references, named groups or look-around）"
     return _repetition_fault(re.sub(r"\\.", "a", pattern))
+
+
+def text_width(pattern: str | None) -> tuple[int, int] | None:
+    """The fewest and most characters of a text of the form, where it is a plain row of signs; None where it is not."""
+    if pattern is None:
+        return None
+    plain = pattern.removeprefix("^").removesuffix("$")
+    low = high = position = 0
+    while position < len(plain):
+        sign = _ONE_SIGN.match(plain, position)
+        if sign is None:
+            return None
+        fewest, most = sign["fewest"], sign["most"]
+        low += int(fewest) if fewest else 1
+        high += int(most or fewest) if fewest else 1
+        position = sign.end()
+    return (low, high) if high else None
 
 
 def _repetition_fault(pattern: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
@@ -16,12 +16,16 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from app.client.errors import Broken, Refused, TownshipError, Unreachable
+from app.client.audit import KeptReceipt
+from app.client.errors import Broken, Refused, Rejected, TownshipError, Unreachable
 from app.client.http import FORMATS, Township
+from app.client.outbox import Outbox
 from app.client.printing import print_error, print_submission, print_submissions
+from app.client.sending import Sender, away, files_of
 from app.client.transfer import Download
 
 APPLIED, REFUSED, UNREACHABLE = 0, 1, 2
+ARRIVED = "已传完，等待登记库 (there; waiting for the registry)"
 TEXT_FORMATS = frozenset({"csv", "json", "ndjson"})
 
 Period = Annotated[str | None, typer.Option(help="时期，如 2025、2025-Q3、2025-03 / period")]
@@ -60,7 +64,12 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def moved(done: int, total: int | None) -> None:
+            arrived = total is not None and done >= total
+            bar.update(task, completed=done, total=total, description=f"{title} {ARRIVED}" if arrived else title)
+
+        yield moved
 
 
 def print_json(document: Any) -> None:
@@ -68,7 +77,10 @@ def print_json(document: Any) -> None:
 
 
 def upload(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="xlsx、xls、ods 或 csv")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", exists=True, help="xlsx、xls、ods、csv、ndjson，或文件夹 / files or folders"),
+    ],
     dataset: Annotated[str | None, typer.Option(help="数据集编码；留空由登记库识别 / dataset code")] = None,
     period: Period = None,
     region: Region = None,
@@ -77,32 +89,125 @@ def upload(
         typer.Option("--as", metavar="VIEW", help="按视图的版式读回 / laid out as a view: read back through it"),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="只检查，不入库 / check only")] = False,
+    fix_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--fix-file",
+            metavar="OUT.xlsx",
+            dir_okay=False,
+            help="有问题时把标注好的原表写到此文件 / where faults are found, write the workbook with each marked",
+        ),
+    ] = None,
+    queue: Annotated[
+        bool,
+        typer.Option("--queue", help="连不上时存入发件箱，稍后 township outbox send / keep for later where it is away"),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """上报一份表格 / Send a workbook as it is and show what became of it, fault by fault."""
+    """上报一份或多份表格 / Send workbooks as they are and show what became of each, fault by fault.
+
+    Of several files, or a folder, all are sent; the exit code is the worst of theirs.
+    """
+    said = {
+        "dataset": dataset, "period": period, "region": region, "mode": "check" if check else "apply", "view": as_view,
+    }  # fmt: skip
+    chosen = files_of(files)
+    if len(chosen) == 1 and not queue:
+        raise typer.Exit(_upload_one(chosen[0], said, fix_file, as_json=as_json))
+    if fix_file is not None:
+        raise typer.BadParameter("--fix-file 只用于一份文件 (takes a single file)")
+    raise typer.Exit(_upload_all(chosen, said, queue=queue, as_json=as_json))
+
+
+def _upload_all(files: list[Path], said: Mapping[str, str | None], *, queue: bool, as_json: bool) -> int:
+    """Every file, also after one that was refused; once the registry is away the others are not tried."""
+    worst, gone = APPLIED, False
+    told: list[Any] = []
+    console, errors = Console(), Console(stderr=True)
     with registry() as township:
+        sender = Sender(township, None if said["mode"] == "check" else Outbox())
+        for file in files:
+            if not as_json:
+                console.print(str(file), markup=False, style="bold")
+            try:
+                if gone:
+                    raise Unreachable(township.url, "见上 (as above)")
+                with progress_bar(file.name) as progress:
+                    answer = sender.send(file, said, progress)
+            except TownshipError as error:
+                gone = gone or isinstance(error, Unreachable)
+                worst = max(worst, UNREACHABLE if away(error) else REFUSED)
+                kept = queue and away(error) and said["mode"] != "check" and sender.queue(file, said)
+                told.append({"file": str(file), "queued": kept, "error": getattr(error, "problem", str(error))})
+                if not as_json:
+                    print_error(errors, error)
+                if kept and not as_json:
+                    errors.print("已存入发件箱 (kept in the outbox): township outbox send", markup=False)
+            else:
+                told.append({"file": str(file), **answer})
+                faulty = any(finding.get("severity") == "error" for finding in answer.get("findings") or ())
+                worst = max(worst, REFUSED if faulty else APPLIED)
+                if not as_json:
+                    print_submission(console, answer)
+    if as_json:
+        print_json(told)
+    return worst
+
+
+def _upload_one(file: Path, said: Mapping[str, str | None], fix_file: Path | None, *, as_json: bool) -> int:
+    place = (said["dataset"], said["period"], said["region"], said["view"])
+    with registry() as township:
+        sender = Sender(township, None if said["mode"] == "check" else Outbox())
         try:
             with progress_bar(file.name) as progress:
-                answer = township.upload(
-                    file,
-                    dataset=dataset,
-                    period=period,
-                    region=region,
-                    mode="check" if check else "apply",
-                    view=as_view,
-                    progress=progress,
-                )
+                answer = sender.send(file, said, progress)
+        except Unreachable as error:
+            if said["mode"] != "check" and _offered(error) and sender.queue(file, said):
+                Console(stderr=True).print("已存入发件箱 (kept in the outbox): township outbox send", markup=False)
+            raise
         except Refused as refusal:
+            if fix_file is not None and isinstance(refusal, Rejected) and refusal.findings:
+                save_fix_file(township, file, fix_file, *place)
             if as_json:
                 print_json(refusal.problem)
                 raise typer.Exit(REFUSED) from refusal
             raise
+        if fix_file is not None and answer.get("findings"):
+            save_fix_file(township, file, fix_file, *place)
     if as_json:
         print_json(answer)
     else:
         print_submission(Console(), answer)
     faulty = any(finding.get("severity") == "error" for finding in answer.get("findings") or ())
-    raise typer.Exit(REFUSED if faulty or answer.get("status") == "rejected" else APPLIED)
+    return REFUSED if faulty or answer.get("status") == "rejected" else APPLIED
+
+
+def _offered(error: Unreachable) -> bool:
+    """Whether the clerk, asked at a terminal, wants the file kept until the registry is back."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return typer.confirm(f"{error}\n存入发件箱，稍后发送？ (keep it in the outbox?)", default=True, err=True)
+
+
+def save_fix_file(
+    township: Township,
+    file: Path,
+    output: Path,
+    dataset: str | None,
+    period: str | None,
+    region: str | None,
+    view: str | None,
+) -> None:
+    """Writes the workbook with every finding marked; what stands against that (a file too large) is said on stderr."""
+    console = Console(stderr=True)
+    try:
+        data = township.checked_workbook(file, dataset=dataset, period=period, region=region, view=view)
+    except TownshipError as error:
+        print_error(console, error)
+        return
+    with Download(output) as download:
+        download.write(data)
+    console.print(f"标注后的表格已保存 (the marked workbook): {output}", markup=False)
 
 
 def template(
@@ -158,6 +263,9 @@ def pull(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="写到；- 为标准输出 / file to write; - for stdout")
     ] = None,
+    receipt: Annotated[
+        Path | None, typer.Option("--receipt", metavar="FILE", help="同时保存签名回执 / keep a signed receipt in FILE")
+    ] = None,
 ) -> None:
     """取一个视图的全部数据 / Fetch a whole view: to a file that appears only when it is whole, or to stdout.
 
@@ -167,8 +275,14 @@ def pull(
     if output is None and chosen not in TEXT_FORMATS:
         output = Path(f"{view}.{chosen}")
     target = None if output is None or str(output) == "-" else output
+    if receipt is not None and chosen == "json":
+        raise typer.BadParameter("分页的 json 没有一张回执，请用 ndjson (json comes in pages; use ndjson)")
+    kept = KeptReceipt() if receipt is not None else None
     with registry() as township, progress_bar(view) as progress:
-        data = township.pull(view, target, format=chosen, progress=progress, period=period, region=region)
+        data = township.pull(view, target, format=chosen, progress=progress, receipt=kept, period=period, region=region)
+    if receipt is not None and kept is not None:
+        with Download(receipt) as file:
+            file.write(kept.document())
     if target is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

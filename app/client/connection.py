@@ -116,11 +116,13 @@ class Connection:
 
         return self._attempts(attempt, repeatable=method in SAFE_METHODS if repeatable is None else repeatable)
 
-    def fetch(self, path: str, *, parameters: Parameters | None, sink: Sink) -> Mapping[str, str]:
+    def fetch(
+        self, path: str, *, parameters: Parameters | None, sink: Sink, headers: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
         """Streams an answer into ``sink``, which is told to begin anew when a try is cut off; gives the headers."""
 
         def attempt() -> Mapping[str, str]:
-            with self._http.stream("GET", path, params=query(parameters or {})) as response:
+            with self._http.stream("GET", path, params=query(parameters or {}), headers=headers) as response:
                 if response.status_code != 200:
                     response.read()
                     raise refused(response)

@@ -6,24 +6,29 @@
         registry.upload(Path("人口.xlsx"), dataset="population", period="2025")
         registry.pull("ecology-rural", Path("ecology.parquet"), period="2025")
 
-Every call may raise ``TownshipError``; see ``app.client.errors`` for the tree. Numbers in answers are exact: ``int``
-or ``Decimal``. A client is used by one thread at a time.
+Every call may raise ``TownshipError`` (``app.client.errors``). Numbers are ``int`` or ``Decimal``. For one thread at a time.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import httpx
 
+from app.client import following
+from app.client.access import Access
 from app.client.administration import Administration
-from app.client.connection import TIMEOUT, Connection, Json, Parameters, Sink, comma_list, decoded
+from app.client.audit import Audit, KeptReceipt
+from app.client.care import Care
+from app.client.connection import TIMEOUT, Connection, Json, Sink, comma_list, decoded
+from app.client.errors import Broken
 from app.client.exact_json import joined
 from app.client.forms import Forms
 from app.client.mappings import Mappings
+from app.client.pieces import send_in_pieces, submit_upload
 from app.client.retries import Retries
 from app.client.settings import ClientSettings
 from app.client.transfer import Download, Memory, Progress, Watched
@@ -33,6 +38,7 @@ Many = str | Sequence[str] | None
 
 FORMATS = ("csv", "json", "ndjson", "parquet", "arrow", "xlsx")
 LARGEST_PAGE = 10_000
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class Township:
@@ -51,6 +57,9 @@ class Township:
         self.admin = Administration(self._connection)
         self.forms = Forms(self._connection)
         self.mappings = Mappings(self._connection)
+        self.care = Care(self._connection)
+        self.audit = Audit(self._connection)
+        self.access = Access(self._connection)
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -75,13 +84,12 @@ class Township:
         return decoded(self._connection.send("GET", path, parameters=parameters))
 
     def _listed(self, path: str, name: str, question: Mapping[str, str | int | None]) -> Iterator[Json]:
-        cursor = None
-        while True:
+        cursor, more = None, True
+        while more:
             page = self._get(path, **question, cursor=cursor)
             yield from page[name]
             cursor = page["next"]
-            if cursor is None:
-                return
+            more = cursor is not None
 
     # What is there -------------------------------------------------------------------------------------------------
 
@@ -138,8 +146,7 @@ class Township:
             parameters={"period": period, "region": region, **(key or {})},
             json={"reason": reason},
         )
-        answer: Json = decoded(response) if response.content else {}
-        return answer
+        return dict(decoded(response)) if response.content else {}
 
     def upload(
         self,
@@ -171,6 +178,51 @@ class Township:
         )
         answer: Json = decoded(response)
         return answer
+
+    def checked_workbook(
+        self,
+        file: Path | tuple[str, bytes],
+        *,
+        dataset: str | None = None,
+        period: str | None = None,
+        region: str | None = None,
+        view: str | None = None,
+    ) -> bytes:
+        """The workbook itself as an xlsx with every finding marked at its cell and listed; nothing of it is stored."""
+        name, data = file if isinstance(file, tuple) else (file.name, file.read_bytes())
+        parts = {"dataset": dataset, "period": period, "region": region, "mode": "check", "view": view}
+        response = self._connection.send(
+            "POST",
+            "/v1/submissions",
+            repeatable=True,
+            headers={"Idempotency-Key": str(uuid.uuid4()), "Accept": f"{XLSX}, application/problem+json"},
+            data={part: value for part, value in parts.items() if value is not None},
+            files={"file": (name, data)},
+        )
+        if not response.headers.get("Content-Type", "").startswith(XLSX):
+            raise Broken("/v1/submissions: 没有返回工作簿 (no workbook came back)")
+        return response.content
+
+    def upload_in_pieces(
+        self,
+        file: Path,
+        said: Mapping[str, str | None],
+        *,
+        name: str | None = None,
+        upload: str | None = None,
+        begun: Callable[[str], None] | None = None,
+        idempotency_key: str | None = None,
+        progress: Progress | None = None,
+    ) -> Json:
+        """As ``upload``, over lines that drop: sent as ``send_in_pieces`` has it, then submitted; ``.ndjson`` is a stream.
+
+        ``said``: dataset, period, region, mode, view.
+        """
+        key = idempotency_key or str(uuid.uuid4())
+        sent = send_in_pieces(
+            self._connection, file, name=name or file.name, upload=upload, begun=begun, progress=progress
+        )
+        return submit_upload(self._connection, sent, dict(said), key)
 
     def submit_rows(
         self,
@@ -275,22 +327,36 @@ class Township:
         *,
         format: str = "csv",
         progress: Progress | None = None,
+        receipt: KeptReceipt | None = None,
         **question: Any,
     ) -> bytes:
         """A whole view in one of ``FORMATS``: into ``target``, or given back where there is none.
 
         The file is there whole or not at all; one that stood there before is kept until then. ``json`` comes in
-        pages, which are made one document.
+        pages, which are made one document. ``receipt`` is filled with the registry's receipt for these very bytes;
+        there is none for ``json`` in pages.
         """
         if target is None:
             memory = Memory()
-            self._fetch(view, format, question, memory)
+            self._fetch(view, format, question, memory, receipt)
             return memory.data
         with Download(target, progress) as download:
-            self._fetch(view, format, question, download)
+            self._fetch(view, format, question, download, receipt)
         return b""
 
-    def _fetch(self, view: str, format: str, question: Mapping[str, Any], sink: Sink) -> None:
+    def _fetch(
+        self, view: str, format: str, question: Mapping[str, Any], sink: Sink, receipt: KeptReceipt | None = None
+    ) -> None:
+        if receipt is not None:
+            if format == "json":
+                raise ValueError(
+                    "分页的 json 没有一张回执，请用 ndjson (there is no one receipt for pages; use ndjson)"
+                )
+            parameters = {**asked(**question), "format": format}
+            path = f"/v1/views/{view}/records"
+            told = self._connection.fetch(path, parameters=parameters, sink=sink, headers={"Prefer": "receipt"})
+            receipt.take(told, self.audit.keys())
+            return
         if format == "json":
             sink.begin({})
             for chunk in joined(response.content for response in self._pages(view, LARGEST_PAGE, question)):
@@ -298,6 +364,10 @@ class Township:
             return
         parameters = {**asked(**question), "format": format}
         self._connection.fetch(f"/v1/views/{view}/records", parameters=parameters, sink=sink)
+
+    def follow(self, view: str, since: str | None = None, *, wait: int = 30) -> Iterator[Json]:
+        # Pages of changes for ever, each as soon as there is one.
+        return following.pages(self._connection, f"/v1/views/{view}/changes", "changes", since, wait)
 
     def changes(self, view: str, since: str | None = None, *, limit: int | None = None) -> Iterator[Json]:
         """What changed since a cursor, page by page until there is no more; keep the last page's ``next``."""
@@ -320,7 +390,7 @@ def asked(
     as_of: str | None = None,
 ) -> dict[str, str | Sequence[str] | int | None]:
     """A question put to a view, as its parameters: lists become the contract's comma lists, filters are repeated."""
-    parameters: Parameters = {
+    return {
         "period": comma_list(period),
         "region": comma_list(region),
         "fields": comma_list(fields),
@@ -329,4 +399,3 @@ def asked(
         "count": count,
         "as_of": as_of,
     }
-    return dict(parameters)

@@ -18,6 +18,8 @@ STATUS_TITLES: Mapping[str, str] = {
     "checked": "已检查，未入库 (checked, nothing stored)",
     "rejected": "未通过，未存入任何内容 (rejected, nothing stored)",
     "confirmed": "已确认 (confirmed)",
+    "refused": "被退回 (refused)",
+    "withdrawn": "已收回 (taken back)",
 }
 COUNT_TITLES: Mapping[str, str] = {"rows": "行", "new": "新增", "changed": "变更", "unchanged": "未变"}
 
@@ -68,6 +70,8 @@ def print_submission(console: Console, answer: Mapping[str, Any]) -> None:
     facts = [f"{title} {counts[name]}" for name, title in COUNT_TITLES.items() if name in counts]
     heading = [str(answer[name]) for name in ("dataset", "period", "id") if answer.get(name)]
     console.print(escape(" · ".join(heading + facts)), highlight=False)
+    if answer.get("reason"):
+        console.print(f"理由 (reason): {answer['reason']}", markup=False)
     print_findings(console, answer.get("findings") or ())
 
 
@@ -82,7 +86,7 @@ def print_submissions(console: Console, submissions: Iterable[Mapping[str, Any]]
             one.get("id"),
             one.get("dataset"),
             one.get("period"),
-            STATUS_TITLES.get(status, status),
+            STATUS_TITLES.get(status, status) + (f"：{one['reason']}" if one.get("reason") else ""),
             (one.get("counts") or {}).get("rows"),
             one.get("created_at") or one.get("received_at"),
         )

@@ -110,7 +110,7 @@ def _refuse_live(archive: Archive) -> None:
         raise unsupported("表样须是 xlsx 文件（不是模板或带宏的文件）", "a form is a plain xlsx workbook")
     parts = [name for name in archive.names if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name, re.IGNORECASE)]
     sheets = [archive.read(name) for name in parts]
-    if sum(map(len, sheets)) > MAX_SHEET_BYTES or sum(map(_cells_of, sheets)) > MAX_FORM_CELLS:
+    if sum(map(len, sheets)) > MAX_SHEET_BYTES or sum(map(cells_of, sheets)) > MAX_FORM_CELLS:
         raise too_large(
             f"表样的工作表太大（至多{MAX_FORM_CELLS}格，有格式的空格也算），请删除远处的多余内容",
             f"the sheets of the form are too large: at most {MAX_FORM_CELLS} cells, formatted blanks included",
@@ -120,7 +120,7 @@ def _refuse_live(archive: Archive) -> None:
             parse_xml(archive.read(name), _refuse_external)
 
 
-def _cells_of(sheet: bytes) -> int:
+def cells_of(sheet: bytes) -> int:
     """How many cells opening the sheet makes: its rectangle of cells, and every range that is merged or linked."""
     last = [0, 0]
     spread = [0]

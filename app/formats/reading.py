@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, time, timedelta
 from pathlib import PurePath
 
@@ -25,10 +26,11 @@ from app.formats.reading_archives import Archive
 from app.formats.reading_csv import read_csv
 from app.formats.reading_limits import MAX_FILE_BYTES, damaged, too_large, unsupported
 from app.formats.reading_ods import OdsSheet, read_ods_sheets
+from app.formats.reading_plain_rows import MANY_ROWS, PlainBook, plain_book, plain_grid
 from app.formats.reading_plain_xlsx import plain_structure
 from app.formats.reading_xls import SIGNATURE, XlsSheet, read_xls_parts
 from app.formats.reading_xlsx import SheetStructure, read_parts, read_structure
-from app.intake.grid import STAMP_SHEET, Cell, CellError, Grid, Span, Workbook
+from app.intake.grid import RESULT_SHEET, RESULT_TITLE, STAMP_SHEET, Cell, CellError, Grid, Span, Workbook
 
 MEDIA_TYPES: Mapping[str, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -59,6 +61,21 @@ def read_workbook(data: bytes, filename: str) -> Workbook:
     Raises Problem: ``unsupported_media_type`` for another kind of file, passwords and macros, ``bad_request`` for damage,
     ``too_large`` beyond the limits.
     """
+    return _without_results(_read_any(data, filename))
+
+
+def _without_results(workbook: Workbook) -> Workbook:
+    """The workbook without the sheet in which an earlier check listed its findings."""
+    read = [grid for grid in workbook.grids if not _is_result(grid)]
+    return workbook if len(read) == len(workbook.grids) else replace(workbook, grids=tuple(read))
+
+
+def _is_result(grid: Grid) -> bool:
+    first = grid.rows[0][0] if grid.rows and grid.rows[0] else None
+    return grid.name.startswith(RESULT_SHEET) and isinstance(first, str) and first.startswith(RESULT_TITLE)
+
+
+def _read_any(data: bytes, filename: str) -> Workbook:
     if len(data) > MAX_FILE_BYTES:
         raise too_large(f"文件超过{MAX_FILE_BYTES >> 20}兆", f"the file is larger than {MAX_FILE_BYTES >> 20} MB")
     if not data.strip(b"\x00 \r\n\t\xef\xbb\xbf"):
@@ -80,15 +97,29 @@ def read_workbook(data: bytes, filename: str) -> Workbook:
         raise unsupported("文件有密码保护，请去掉密码后再上传", "the file is protected by a password") from error
     except CalamineError as error:
         raise damaged("文件已损坏，无法读取", f"the file cannot be read: {error}") from error
+    except BaseException as error:
+        # A damaged file may make the library's own code panic, which Python sees as this, and as no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise damaged("文件已损坏，无法读取", "the file cannot be read") from error
     return Workbook((read_csv(data, PurePath(filename.replace("\\", "/")).stem or "csv"),))
 
 
 def _xlsx(data: bytes, archive: Archive) -> Workbook:
     parts = read_parts(archive)
     structures: dict[str, SheetStructure] = {}
+    by_column: dict[str, Grid] = {}
+    shared: PlainBook | None = None
     for sheet in parts.sheets:
         if sheet.part in archive and (not sheet.hidden or sheet.name == STAMP_SHEET):
             xml = archive.read(sheet.part)
+            if sheet.name != STAMP_SHEET and xml.count(b"<row ") >= MANY_ROWS:
+                shared = shared or plain_book(archive)
+                plain = plain_grid(sheet.name, xml, shared) if shared is not None else None
+                if plain is not None:
+                    by_column[sheet.name], structures[sheet.name] = plain, SheetStructure()
+                    del xml
+                    continue
             quick = plain_structure(xml, parts.percent_formats)
             structures[sheet.name] = quick if quick is not None else read_structure(sheet, xml, parts.percent_formats)
             del xml
@@ -106,6 +137,8 @@ def _xlsx(data: bytes, archive: Archive) -> Workbook:
                 stamp = _stamp(book.get_sheet_by_name(meta.name))
             elif meta.visible != SheetVisibleEnum.Visible:
                 hidden.append(meta.name)
+            elif meta.name in by_column:
+                grids.append(by_column[meta.name])
             else:
                 found = structures[meta.name]
                 grids.append(
@@ -133,14 +166,17 @@ def _with_structures(
     with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
         grids: list[Grid] = []
         hidden: list[str] = []
+        stamp: Mapping[str, str] = {}
         for meta in book.sheets_metadata:
-            if meta.visible != SheetVisibleEnum.Visible:
+            if meta.name == STAMP_SHEET and meta.typ == SheetTypeEnum.WorkSheet:
+                stamp = _stamp(book.get_sheet_by_name(meta.name))
+            elif meta.visible != SheetVisibleEnum.Visible:
                 hidden.append(meta.name)
             elif meta.typ == SheetTypeEnum.WorkSheet:
                 found = structures.get(meta.name, XlsSheet())
                 sheet = book.get_sheet_by_name(meta.name)
                 grids.append(_grid(sheet, found.errors, found.percent, found.hidden_rows, _merges(sheet)))
-    return Workbook(tuple(grids), tuple(hidden), epoch_1904)
+    return Workbook(tuple(grids), tuple(hidden), epoch_1904, stamp)
 
 
 def _merges(sheet: CalamineSheet) -> list[Span]:

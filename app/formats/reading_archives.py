@@ -122,7 +122,7 @@ def parse_xml(data: bytes, start: StartElement, end: EndElement | None = None, t
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
         parser.Parse(data, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # an encoding it has never heard of is no ExpatError
         raise damaged("文件内容已损坏，无法读取", f"the XML of the file is not well formed: {error}") from error
 
 

@@ -15,15 +15,20 @@ from fractions import Fraction
 from typing import Any
 
 import xlsxwriter
+from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from app.catalogue.model import Catalogue, Dataset, Element, Level
+from app.catalogue.patterns import text_width
 from app.catalogue.periods import Period
 from app.catalogue.regions import RegionState
 from app.catalogue.values import Reported, canonical, shown
 from app.intake.element_names import ElementNames
 from app.intake.grid import STAMP_SHEET
+
+AskedCells = Mapping[tuple[int, tuple[str, ...]], frozenset[str]]
+"""(region id, key values) → the codes of the elements that are asked for there."""
 
 EMPTY_ROWS = 20
 _TITLE_ROW, _HINT_ROW, _HEADING_ROW = 0, 1, 2
@@ -51,8 +56,16 @@ def template(
     period: Period,
     regions: Sequence[RegionState],
     held: Mapping[tuple[int, tuple[str, ...]], Mapping[str, Reported]],
+    *,
+    led_by: str | None = None,
+    asked: AskedCells | None = None,
 ) -> bytes:
     """The xlsx to fill for ``regions`` (of the dataset's level) and ``period``, prefilled with the records ``held`` of it.
+
+    ``led_by``: the name of the source that leads, where that is another than whoever the workbook is for: all cells are
+    locked then, and the hint says so.
+
+    ``asked``: only these rows and the columns that any of them asks for; their other cells are locked.
 
     A dataset with key elements, and one of events, has the held records and twenty empty rows; every other has one row for
     each region. Numbers stand in the element's unit, rounded to its decimals, as they are shown everywhere else.
@@ -60,10 +73,10 @@ def template(
     stream = io.BytesIO()
     with xlsxwriter.Workbook(stream, {"in_memory": True}) as book:
         book.set_properties({"title": dataset.title, "created": _MADE_AT})
-        page = _Page(book, book.add_worksheet(_sheet_name(dataset)), dataset, catalogue, period)
+        page = _Page(book, book.add_worksheet(_sheet_name(dataset)), dataset, catalogue, period, led_by, asked)
         lists = _stamp(book, dataset, catalogue, period)
         page.headings()
-        rows = _rows(dataset, regions, held)
+        rows = _rows(dataset, regions, held, asked)
         for at, (region, key, values) in enumerate(rows, _FIRST_ROW):
             page.row(at, region, key, values)
         page.finish(_FIRST_ROW + max(len(rows), 1) - 1, lists)
@@ -86,8 +99,13 @@ def _rows(
     dataset: Dataset,
     regions: Sequence[RegionState],
     held: Mapping[tuple[int, tuple[str, ...]], Mapping[str, Reported]],
+    asked: AskedCells | None = None,
 ) -> list[tuple[RegionState | None, tuple[str, ...], Mapping[str, Reported]]]:
     ordered = sorted(regions, key=lambda region: region.code)
+    if asked is not None:
+        by_id = {region.region_id: region for region in ordered}
+        places = sorted((by_id[region_id].code, region_id, key) for region_id, key in asked if region_id in by_id)
+        return [(by_id[region_id], key, held.get((region_id, key), {})) for _, region_id, key in places]
     if not dataset.key and dataset.frequency != "event":
         return [(region, (), held.get((region.region_id, ()), {})) for region in ordered]
     by_region: dict[int, list[tuple[str, ...]]] = {}
@@ -107,23 +125,42 @@ class _Page:
     """The sheet that is filled in."""
 
     def __init__(
-        self, book: Workbook, sheet: Worksheet, dataset: Dataset, catalogue: Catalogue, period: Period
+        self,
+        book: Workbook,
+        sheet: Worksheet,
+        dataset: Dataset,
+        catalogue: Catalogue,
+        period: Period,
+        led_by: str | None,
+        asked: AskedCells | None = None,
     ) -> None:
+        self._hint_text = (
+            _HINT if led_by is None else f"提示：此表由{led_by}填报，单元格均已锁定，只供核对，不能由本级修改。"
+        )
+        locked = int(led_by is not None)
         self._sheet, self._dataset, self._catalogue, self._period = sheet, dataset, catalogue, period
-        self._columns = _in_order(dataset)
+        self._asked = asked
+        wanted = {code for codes in asked.values() for code in codes} | {*dataset.key} if asked is not None else None
+        self._columns = [each for each in _in_order(dataset) if wanted is None or each.code in wanted]
         self._is_event = dataset.frequency == "event"
         self._lead = 3 if self._is_event else 2  # columns before the first element
         border = {"border": 1, "border_color": "#BFBFBF"}
         self._title = book.add_format({"bold": True, "font_size": 16, "align": "center"})
-        self._hint = book.add_format({"font_color": "#666666", "italic": True})
+        self._hint = book.add_format({"font_color": "#666666", "italic": True, "text_wrap": True, "valign": "top"})
         self._heading = book.add_format(
-            {**border, "bold": True, "align": "center", "text_wrap": True, "bg_color": "#DDEBF7"}
+            {**border, "bold": True, "align": "center", "valign": "vcenter", "text_wrap": True, "bg_color": "#DDEBF7"}
         )
         self._locked = book.add_format({**border, "locked": 1, "bg_color": "#F2F2F2", "num_format": "@"})
-        self._open_text = book.add_format({**border, "locked": 0, "num_format": "@"})
+        self._open_text = book.add_format({**border, "locked": locked, "num_format": "@"})
         self._open = {
-            element.code: book.add_format({**border, "locked": 0, "num_format": _number_format(element)})
+            element.code: book.add_format({**border, "locked": locked, "num_format": _number_format(element)})
             for element in self._columns
+        }
+        closed = {**border, "locked": 1, "bg_color": "#F2F2F2"} if asked is not None else None
+        self._closed = {
+            element.code: book.add_format({**closed, "num_format": _number_format(element)})
+            for element in self._columns
+            if closed is not None
         }
 
     def headings(self) -> None:
@@ -133,7 +170,7 @@ class _Page:
         period = str(self._period)
         title = f"{self._dataset.title}（{period}）" if period else self._dataset.title
         self._sheet.merge_range(_TITLE_ROW, 0, _TITLE_ROW, last, title, self._title)
-        self._sheet.merge_range(_HINT_ROW, 0, _HINT_ROW, last, _HINT, self._hint)
+        self._sheet.merge_range(_HINT_ROW, 0, _HINT_ROW, last, self._hint_text, self._hint)
         texts = ["行政区划代码", _REGION_TITLES[self._dataset.level], *(["日期"] if self._is_event else [])]
         for at, text in enumerate(texts):
             self._sheet.write_string(_HEADING_ROW, at, text, self._heading)
@@ -144,6 +181,7 @@ class _Page:
             self._sheet.set_column(at, at, min(max(2 * len(text) + 2, 12), 40))
             comment = _comment(element, self._catalogue)[:2000]
             self._sheet.write_comment(_HEADING_ROW, at, comment, {"x_scale": 2, "y_scale": 2})
+        self._sheet.set_row(_HINT_ROW, 32)
         self._sheet.set_row(_HEADING_ROW, 32)
 
     def row(self, at: int, region: RegionState | None, key: tuple[str, ...], values: Mapping[str, Reported]) -> None:
@@ -161,9 +199,12 @@ class _Page:
         for column, element in enumerate(self._columns, self._lead):
             if element.code in self._dataset.key and key:
                 text = key[self._dataset.key.index(element.code)]
-                self._sheet.write_string(at, column, text, self._open[element.code])
+                self._sheet.write_string(at, column, text, self._locked)
             else:
-                self._write(at, column, values.get(element.code), element)
+                asked = self._asked.get((region.region_id, key)) if self._asked is not None and region else None
+                closed = asked is not None and element.code not in asked
+                style = self._closed[element.code] if closed else self._open[element.code]
+                self._write(at, column, values.get(element.code), element, style)
 
     def finish(self, last: int, lists: Mapping[str, str]) -> None:
         """Checks while typing down to row ``last``, frozen headings, and the lock on what is not to be changed."""
@@ -172,11 +213,15 @@ class _Page:
             if rule is not None:
                 self._sheet.data_validation(_FIRST_ROW, at, last, at, rule)
         self._sheet.freeze_panes(_FIRST_ROW, self._lead)
+        self._sheet.repeat_rows(0, _HEADING_ROW)
+        self._sheet.fit_to_pages(1, 0)
+        self._sheet.set_landscape()
+        self._sheet.set_paper(9)
         self._sheet.protect("", {"format_columns": True, "format_rows": True, "select_locked_cells": True})
 
-    def _write(self, row: int, column: int, held: Reported | None, element: Element) -> None:
+    def _write(self, row: int, column: int, held: Reported | None, element: Element, style: Format) -> None:
         """What is shown of a held value, in a form that reads back as that value."""
-        sheet, style = self._sheet, self._open[element.code]
+        sheet = self._sheet
         value = canonical(held, element, self._catalogue.units) if held is not None else None
         if value is None:
             mark = _MARKS.get(held.missing or "", "") if held is not None else ""
@@ -242,6 +287,8 @@ def _validation(element: Element, lists: Mapping[str, str]) -> dict[str, Any] | 
         return {"validate": "list", "source": ["是", "否"], **said}
     if element.type == "code" and (choices := lists.get(element.codes or "")) is not None:
         return {"validate": "list", "source": choices, **said}
+    if element.type == "text" and (width := text_width(element.pattern)) is not None:
+        return {"validate": "length", "criteria": "between", "minimum": width[0], "maximum": width[1], **said}
     if element.type == "date":
         return {"validate": "date", "criteria": ">=", "value": date(1900, 1, 1), **said}
     if element.numeric:
@@ -271,6 +318,8 @@ def _expected(element: Element) -> str:
         "code": "请从列表中选择",
     }
     text = words.get(element.type, "")
+    if (width := text_width(element.pattern)) is not None:
+        text = f"应为{width[0]}个字符" if width[0] == width[1] else f"应为{width[0]}至{width[1]}个字符"
     if element.min is not None:
         text += f"，不小于{element.min}"
     if element.max is not None:

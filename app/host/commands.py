@@ -62,7 +62,7 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只看计划 / show the plan, change nothing")] = False,
 ) -> None:
     """载入一个定义目录 / Load a schema folder: all of it in one transaction, or, with any fault, nothing."""
-    with local_registry() as registry:
+    with local_registry("apply", str(folder), dry_run=dry_run) as registry:
         plan = apply_folder(registry, read_files(folder), dry_run=dry_run)
     print_plan(Console(), plan.lines)
     for warning in plan.warnings:
@@ -108,7 +108,7 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="目录 / folder to write")],
 ) -> None:
     """导出现有定义 / Write the present catalogue, views and agreements as a schema folder."""
-    with local_registry() as registry:
+    with local_registry("export", str(folder)) as registry:
         files = export_folder(registry)
     others = write_files(folder, files)
     say(f"已写出 {len(files)} 个文件 (files written): {folder}")

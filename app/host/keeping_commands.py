@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.host.local import refusals_told
+from app.policy.callers import OPERATOR
 from app.settings import Settings, load_settings
 from app.store import backup as keeping
 from app.store.archive import Manifest
+from app.store.audit import AuditEntry, AuditLog
 from app.store.database import Database
+from app.store.ids import new_id
 
 
 def opened(settings: Settings, url: str | None = None) -> closing[Database]:
@@ -28,6 +32,14 @@ def told(title: str, manifest: Manifest, place: str) -> None:
     typer.echo(f"{title}: {place} · {held} · 校验无误 (verified)")
 
 
+def noted(database: Database, action: str, target: str) -> None:
+    """Write down what the operator did with the whole registry."""
+    log = AuditLog(database)
+    with closing(log):
+        at = datetime.now(UTC)
+        log.append(AuditEntry(at, new_id(), "act", OPERATOR.kind, action, OPERATOR.credential_id, target=target))
+
+
 def backup(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="备份文件 / file to write")],
 ) -> None:
@@ -36,7 +48,9 @@ def backup(
     It holds the sealing key and the hashes of credentials: keep it like the database itself.
     """
     with refusals_told(), opened(load_settings()) as database:
-        told("已备份 (backed up)", keeping.backup(database, file), str(file))
+        manifest = keeping.backup(database, file)
+        noted(database, "backup", str(file))
+        told("已备份 (backed up)", manifest, str(file))
 
 
 def restore(
@@ -44,7 +58,9 @@ def restore(
 ) -> None:
     """恢复到一个空库 / Fill the empty database that the settings name from a backup: all of it or nothing."""
     with refusals_told(), opened(load_settings()) as database:
-        told("已恢复 (restored)", keeping.restore(database, file), str(file))
+        manifest = keeping.restore(database, file)
+        noted(database, "restore", str(file))
+        told("已恢复 (restored)", manifest, str(file))
 
 
 def copy(
@@ -55,6 +71,8 @@ def copy(
         settings = load_settings()
         with opened(settings) as source, opened(settings, to) as target:
             manifest = keeping.copy(source, target)
+            noted(source, "copy", target.url.render_as_string(hide_password=True))
+            noted(target, "restore", "copy")
             told("已复制 (copied)", manifest, target.url.render_as_string(hide_password=True))
 
 

@@ -12,8 +12,12 @@ from collections.abc import Callable
 
 import uvicorn
 
+from app.host.logs import start_log
+from app.settings import load_settings
+
 APPLICATION = "app.main:create_app"
 GRACE_SECONDS = 30
+UNACKNOWLEDGED_MILLISECONDS = 120_000
 PR_SET_PDEATHSIG = 1
 
 
@@ -27,6 +31,9 @@ def bind(host: str, port: int, *, shared: bool) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if sys.platform == "linux":
+        # A connection whose other side has acknowledged nothing for so long is given up by the kernel.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MILLISECONDS)
     try:
         bound.bind((host, port))
     except OSError:
@@ -55,6 +62,16 @@ class Server(uvicorn.Server):
         if self.started:
             self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Whoever waits for news is answered now, not at the end of the wait.
+        application = self.config.loaded_app
+        while not hasattr(application, "state") and hasattr(application, "app"):
+            application = application.app
+        errands = getattr(getattr(application, "state", None), "errands", None)
+        if errands is not None:
+            errands.waiter.watch.close()
+        await super().shutdown(sockets)
+
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._forsaken()
 
@@ -69,9 +86,11 @@ def listen(
     # uvicorn raises the signal again at its end; by then it has been obeyed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    start_log(load_settings())
     config = uvicorn.Config(
         application,
         factory=True,
+        log_config=None,  # the log is one, and ours
         lifespan="on",  # a registry that cannot open is a failure, not a server
         log_level="warning",
         access_log=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import typer
 from pydantic import ValidationError
@@ -11,9 +12,12 @@ from rich.console import Console
 from rich.text import Text
 
 from app.errors import ERROR_CODES, Problem
+from app.policy.callers import OPERATOR
+from app.services.auditing import Auditing
 from app.services.registry import Registry
 from app.settings import Settings, load_settings
 from app.store.database import Database
+from app.store.ids import new_id
 from app.store.migrating import head, present_revision
 
 
@@ -36,13 +40,17 @@ def refusals_told() -> Iterator[None]:
 
 
 @contextmanager
-def local_registry() -> Iterator[Registry]:
-    """The registry that the environment names, opened for one command."""
+def local_registry(action: str = "operate", target: str = "", **question: Any) -> Iterator[Registry]:
+    """The registry that the environment names, opened for one command, which the audit has as an act of the operator."""
     with refusals_told():
         settings = load_settings()
         demand_migrated(settings)
-        with Registry.open(settings) as registry:
+        with (
+            Registry.open(settings) as registry,
+            Auditing(registry).acting(OPERATOR, action, target, question, new_id()) as told,
+        ):
             yield registry
+            told["status"] = "done"
 
 
 def demand_migrated(settings: Settings) -> None:

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType
 
+from prometheus_client.multiprocess import mark_process_dead
+
+from app.api.metrics import MULTIPROCESS
 from app.host.listening import GRACE_SECONDS, address, bind
+from app.settings import load_settings
 
 TICK_SECONDS = 0.1
 LONGEST_PAUSE = 10.0
@@ -97,6 +103,8 @@ class Supervisor:
         self._count = count
         self._workers: list[Worker] = []
         self._stopping = False
+        # Where the workers' numbers are added up, whichever of them is asked; gone at the end.
+        self._metrics = tempfile.mkdtemp(prefix="township-metrics-") if load_settings().metrics_token else None
 
     def run(self, announce: Callable[[str], None]) -> int:
         """Serves; gives the exit code. ``announce`` gets the URL once every worker listens."""
@@ -117,11 +125,14 @@ class Supervisor:
                 break
             self._replace_the_dead()
         self._end()
+        if self._metrics:
+            shutil.rmtree(self._metrics, ignore_errors=True)
         self._reserved.close()
         return code
 
     def _start(self, failures: int) -> Worker:
-        return start_worker(self._application, self._host, self._port, failures)
+        environment = {**os.environ, MULTIPROCESS: self._metrics} if self._metrics else None
+        return start_worker(self._application, self._host, self._port, failures, environment)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -140,6 +151,8 @@ class Supervisor:
             if worker.pipe is not None:
                 os.close(worker.pipe)
             sys.stderr.write(f"worker {worker.process.pid} ended with {worker.process.returncode}; starting another\n")
+            if self._metrics:
+                mark_process_dead(worker.process.pid, self._metrics)  # type: ignore[no-untyped-call]
             self._workers[place] = self._start(0 if worker.ready else worker.failures + 1)
 
     def _end(self) -> None:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 
-from app.catalogue.model import Check, Element
+from app.catalogue.model import Catalogue, Check, Element
 from app.catalogue.values import Canonical, Reported, canonical, shown
 from app.errors import Finding, Severity
 from app.intake.grid import plain
+from app.intake.packed import HeldValues, PackedTable, PackedValues
+from app.intake.plausibility import PlausibilityJudge
 from app.intake.records import ChangeSet, Context, HeldRecord, InputRow, Reading, RecordChange, RecordKey
-from app.mapping.rules import Rule, compile_rule
+from app.intake.surroundings import NOTHING_AROUND, Surroundings
+from app.mapping.rules import Beyond, Rule, compile_rule
 
 _NOTHING = Reported()
 
 
-def compare(reading: Reading, held: Mapping[RecordKey, HeldRecord], context: Context) -> ChangeSet:
+def compare(
+    reading: Reading,
+    held: Mapping[RecordKey, HeldRecord],
+    context: Context,
+    around: Surroundings = NOTHING_AROUND,
+) -> ChangeSet:
     """Sorts the records of ``reading`` into new, changed and unchanged against what is ``held``, and checks them.
 
     A row's elements are laid over what is held; elements it does not speak of stay. A number equal to what is shown of
     the held one leaves the exact held value as it is. Required elements and the dataset's checks are judged on the whole
     record as it would be held; a check with a missing operand passes, and one whose operand could not be read is left out.
+    ``around``: what of other records may be held against them; without it such checks pass.
     """
-    judge = _Judge(context)
+    judge = _Judge(context, around)
+    odd = PlausibilityJudge(context, around)
     new: list[RecordChange] = []
     changed: list[RecordChange] = []
     unchanged: list[RecordKey] = []
@@ -32,13 +43,30 @@ def compare(reading: Reading, held: Mapping[RecordKey, HeldRecord], context: Con
             before = None
         merged, differing = _merged(row, before, context)
         judge.judge(row, merged, is_new=before is None)
+        odd.see(row, merged, differing)
         if before is not None and not differing:
             unchanged.append(row.record_key)
             continue
         change = RecordChange(row.region_id, row.period, row.key, merged, frozenset(differing), row.place)
         (new if before is None else changed).append(change)
-    findings = [*reading.findings, *judge.findings()]
+    findings = [*reading.findings, *judge.findings(), *odd.findings()]
     return ChangeSet(new, changed, unchanged, findings, reading.passed_over, reading.refused)
+
+
+def compiled(check: Check, context: Context) -> Rule | None:
+    """The check as a rule; None where the catalogue has moved on so that it means nothing any more."""
+    return compile_rule(check.rule, context.dataset, context.catalogue, tolerance=check.tolerance)[0]
+
+
+def told_beyond(item: Beyond, value: Canonical, catalogue: Catalogue) -> str:
+    """A figure of another dataset in words: «村情·户数（下级合计） 120户»."""
+    element = item.element
+    title = f"{catalogue.datasets[element.dataset].title}·{element.title}{'（下级合计）' if item.summed else ''}"
+    if isinstance(value, Fraction):
+        return f"{title} {plain(shown(value, element.decimals))}{element.unit or ''}"
+    if isinstance(value, bool):
+        return f"{title} {'是' if value else '否'}"
+    return f"{title} {'缺' if value is None else value}"
 
 
 def same_value(held: Reported, given: Reported, element: Element, context: Context) -> bool:
@@ -54,9 +82,16 @@ def same_value(held: Reported, given: Reported, element: Element, context: Conte
     return False
 
 
-def _merged(row: InputRow, before: HeldRecord | None, context: Context) -> tuple[Mapping[str, Reported], set[str]]:
+def _merged(
+    row: InputRow, before: HeldRecord | None, context: Context
+) -> tuple[Mapping[str, Reported], AbstractSet[str]]:
     # Silence over silence is no change, in a new record as in a held one: what is kept of a cell, and so whose word it is,
     # must not depend on whether its record held other cells before, which its reader may not know.
+    if isinstance(row.values, PackedValues):
+        if before is None:
+            return row.values.kept(), row.values.said
+        if isinstance(before.values, HeldValues) and row.values.same(before.values.documents):
+            return before.values, frozenset()
     merged = dict(before.values) if before is not None else {}
     differing: set[str] = set()
     for code, given in row.values.items():
@@ -69,26 +104,34 @@ def _merged(row: InputRow, before: HeldRecord | None, context: Context) -> tuple
 class _Judge:
     """Required elements and checks, over all records of a submission."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, around: Surroundings) -> None:
+        self._context, self._around = context, around
         self._required = [element for element in context.dataset.elements if element.required]
         self._rules = [
-            (check, rule)
-            for check in context.dataset.checks
-            if (rule := compile_rule(check.rule, context.dataset, context.catalogue)[0]) is not None
+            (check, rule) for check in context.dataset.checks if (rule := compiled(check, context)) is not None
         ]
         self._operands = sorted({code for _, rule in self._rules for code in rule.elements})
         self._found: list[Finding] = []
         self._absent: dict[str, list[InputRow]] = {}
+        self._beside: tuple[PackedTable, list[Element]] | None = None
 
     def findings(self) -> list[Finding]:
         """Every finding, those about absent columns once for each column."""
         absent = [self._absent_column(code, rows) for code, rows in self._absent.items()]
         return [*absent, *self._found]
 
+    def _required_of(self, row: InputRow) -> Sequence[Element]:
+        """The required elements to look at: a packed row has been seen to have those that its table has."""
+        if not self._required or not isinstance(row.values, PackedValues):
+            return self._required
+        if self._beside is None or self._beside[0] is not row.values.table:
+            table = row.values.table
+            self._beside = (table, [element for element in self._required if element.code not in table.elements])
+        return self._beside[1]
+
     def judge(self, row: InputRow, merged: Mapping[str, Reported], *, is_new: bool) -> None:
         """Judges one record as it would be held."""
-        for element in self._required:
+        for element in self._required_of(row):
             code = element.code
             if code in row.faulty or code in self._context.dataset.key:
                 continue
@@ -106,8 +149,15 @@ class _Judge:
         for check, rule in self._rules:
             if not row.faulty.isdisjoint(rule.elements):
                 continue
+            if rule.beyond:
+                values = {**values, **self._beyond(row, rule)}
             if rule.holds(values) is False:
                 self._found += self._failed(row, check, rule, merged)
+
+    def _beyond(self, row: InputRow, rule: Rule) -> dict[str, Canonical]:
+        """The figures of other datasets that the rule names: missing where they are not held, or not the caller's to read."""
+        place = (row.region_id, row.period.ordinal)
+        return {item.name: self._around.figures.get((item.name, *place)) for item in rule.beyond}
 
     def _canonical(self, row: InputRow, merged: Mapping[str, Reported]) -> dict[str, Canonical]:
         dataset, units = self._context.dataset, self._context.catalogue.units
@@ -124,9 +174,12 @@ class _Judge:
         dataset = self._context.dataset
         named = rule.elements
         present = [code for code in named if code in row.values or code in row.place.cells]
-        figures = "，".join(f"{dataset.by_code[code].title} {_quoted(merged.get(code))}" for code in named)
-        message = f"{check.message or check.code}（{figures}）"
-        message_en = f"Check {check.code} failed: {check.rule}"
+        others = self._beyond(row, rule)
+        told = [f"{dataset.by_code[code].title} {_quoted(merged.get(code))}" for code in named]
+        told += [told_beyond(item, others[item.name], self._context.catalogue) for item in rule.beyond]
+        message = f"{check.message or check.code}（{'，'.join(told)}）"
+        within = f", within {check.tolerance}" if check.tolerance is not None else ""
+        message_en = f"Check {check.code} failed: {check.rule}{within} ({', '.join(told)})"
         places: list[str | None] = [*present] or [None]
         return [
             self._finding(
@@ -136,7 +189,7 @@ class _Judge:
                 row,
                 code,
                 merged.get(code) if code else None,
-                check.rule,
+                check.rule if check.tolerance is None else f"{check.rule}（允许相差 {check.tolerance}）",
                 check.severity,
             )
             for code in places

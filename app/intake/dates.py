@@ -11,6 +11,7 @@ _SEPARATED = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})")
 _CHINESE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})[日号]")
 _PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _TIME = re.compile(r"[T\s]*\d{1,2}[:时]\d{1,2}(?:[:分]\d{1,2}(?:\.\d+)?秒?)?分?(?:Z|[+-]\d{2}:?\d{2})?$")
+_WEEKDAY = re.compile(r"[(]?(?:星期|周|礼拜)[一二三四五六日天][)]?$")
 _CHINESE_DIGITS = str.maketrans("〇○零一二三四五六七八九", "000123456789")
 _CHINESE_WRITTEN = re.compile(
     r"[〇○零一二三四五六七八九]{4}年[一二三四五六七八九十]{1,2}月[一二三四五六七八九十]{1,3}[日号]"
@@ -30,7 +31,7 @@ def read_date_text(text: str) -> date | None:
     if _CHINESE_WRITTEN.fullmatch("".join(half.split())):
         half = _arabic("".join(half.split()))
     bare = _TIME.sub("", half).strip() if ":" in half or "时" in half else half
-    bare = "".join(bare.split())
+    bare = _WEEKDAY.sub("", "".join(bare.split()))
     match = _SEPARATED.fullmatch(bare)
     if match is not None:
         return _day(match[1], match[3], match[4])

@@ -15,6 +15,10 @@ from functools import lru_cache
 STAMP_SHEET = "_township"
 """The hidden sheet in which a template says what it was made for: two columns, name and value."""
 
+RESULT_SHEET = "核对结果"
+RESULT_TITLE = "核对结果：由登记库生成，再次上传时不读取"
+"""The sheet in which a workbook comes back with its findings, and how its first cell begins; it is never read."""
+
 _WHOLE_DOUBLES = 1e15
 _PLAIN_DIGITS = 60
 

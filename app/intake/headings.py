@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from app.intake.grid import Cell, Grid, Span, blank, shown_value
 from app.intake.roles import is_caption, is_column_number, is_note, is_total
-from app.intake.spelling import folded
+from app.intake.spelling import folded, is_among
 
 SEARCHED_ROWS = 60
 MAX_HEADING_ROWS = 6
@@ -142,13 +142,17 @@ def _holds_numbers(grid: Grid, row: int) -> bool:
 
 def _is_group_row(grid: Grid, spans: Spans, row: int, best: int, weigh: Weigh, width: int) -> bool:
     filled = _filled(grid, row)
-    if not filled or _holds_numbers(grid, row) or any(is_caption(text) or is_note(text) for _, text in filled):
+    if not filled or _holds_numbers(grid, row):
+        return False
+    if any((is_caption(text) or is_note(text)) and not is_among(text) for _, text in filled):
         return False
     columns = [column for column in range(width) if text_at(grid, spans, best, column)]
     if not columns:
         return False
     if len(filled) == 1:
         column, text = filled[0]
+        if is_among(text) and row > 0:
+            return True  # a row of its own for «其中：», between the headings it stands under and those it stands over
         if spans.width(row, column) >= len(columns) or column <= columns[0]:
             return weigh(text) == 2 and spans.width(row, column) < len(columns) and spans.covers(row, column)
         return spans.covers(row, column) or bool(text_at(grid, spans, best, column))

@@ -10,10 +10,11 @@ from app.catalogue.periods import Period
 from app.catalogue.values import Reported
 from app.intake.cells import CellReader
 from app.intake.grid import Cell, plain
+from app.intake.json_packing import JsonPacker
 from app.intake.key_text import key_text
 from app.intake.markers import MISSING_REASONS
 from app.intake.period_words import EXAMPLES, read_period
-from app.intake.placing import Placing, RowPlace
+from app.intake.placing import Placing, RowPlace, Seen
 from app.intake.quantities import CellFault
 from app.intake.records import Context, InputRow, Place, Reading
 from app.intake.region_lookup import RegionLookup
@@ -28,22 +29,43 @@ def read_json_rows(rows: Sequence[Any], context: Context) -> Reading:
     A value is a JSON number (int, Decimal, or float, which stands for its shortest decimal), a text, a boolean, null for
     missing, ``{"value": 1.2, "unit": "万人"}`` or ``{"missing": "too_small"}``. Keys that are no element are errors.
     """
-    reader = _JsonReader(context)
+    reader = JsonRowReader(context)
     for index, row in enumerate(rows):
         reader.read(index, row)
-    return Reading(reader.rows, reader.remarks.findings, 0, reader.refused)
+    return reader.taken()
 
 
-class _JsonReader:
-    def __init__(self, context: Context) -> None:
+class JsonRowReader:
+    """Reads rows one after the other; ``taken`` gives what was read since it was last asked, and forgets it.
+
+    ``seen``: where to remember which records were given, for lists too long for memory.
+    """
+
+    def __init__(self, context: Context, seen: Seen | None = None) -> None:
         self.context = context
         self.remarks = Remarks(None)
         self.rows: list[InputRow] = []
         self.refused = 0
-        self._placing = Placing(context, RegionLookup(context))
+        self._placing = Placing(context, RegionLookup(context), {} if seen is None else seen)
+        self._packer = JsonPacker(context, self._placing)
         self._readers: dict[tuple[str, str | None], CellReader] = {}
 
+    def taken(self) -> Reading:
+        """What was read since the last time."""
+        reading = Reading(self.rows, self.remarks.findings, 0, self.refused)
+        self.rows, self.remarks, self.refused = [], Remarks(None), 0
+        self._packer.begin()
+        return reading
+
+    def refuse(self, index: int, text: str) -> None:
+        """Counts a row that is no JSON, or none that can be read."""
+        self.remarks.add(
+            "bad_row", "该行不是合法的 JSON 对象", "The row is not a JSON object", row=index, value=_text(text)
+        )
+        self.refused += 1
+
     def read(self, index: int, row: Any) -> None:
+        """Reads one row of this index, from 0."""
         if not isinstance(row, Mapping):
             self.remarks.add(
                 "bad_row",
@@ -52,6 +74,10 @@ class _JsonReader:
                 row=index,
             )
             self.refused += 1
+            return
+        packed = self._packer.packed(index, row, f"第{index}行（从0起）")
+        if packed is not None:
+            self.rows.append(packed)
             return
         values: dict[str, Reported] = {}
         faulty: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from app.catalogue.periods import Period
 from app.intake.period_words import EXAMPLES
@@ -22,13 +23,19 @@ class RowPlace:
     value: str | None = None
 
 
+class Seen(Protocol):
+    """Where each record was given first; a place names one row of a submission and no other."""
+
+    def setdefault(self, key: RecordKey, where: str, /) -> str: ...
+
+
 @dataclass(slots=True)
 class Placing:
     """The records seen so far in one submission, over all its sheets."""
 
     context: Context
     lookup: RegionLookup
-    _seen: dict[RecordKey, str] = field(default_factory=dict)
+    seen: Seen = field(default_factory=dict[RecordKey, str])
     _allowed: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     def own_region(self) -> int | None:
@@ -100,11 +107,14 @@ class Placing:
             return False
         return True
 
+    def takes(self, key: RecordKey, where: str) -> bool:
+        """Whether the record was not given before; nothing is said where it was."""
+        return self.seen.setdefault(key, where) == where
+
     def is_first(self, key: RecordKey, place: RowPlace, remarks: Remarks, where: str) -> bool:
         """Whether the record was not given before in this submission; otherwise a finding that names the first place."""
-        first = self._seen.get(key)
-        if first is None:
-            self._seen[key] = where
+        first = self.seen.setdefault(key, where)
+        if first == where:
             return True
         column = place.key_column or (place.region_columns[0] if place.region_columns else None)
         remarks.add(

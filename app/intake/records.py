@@ -138,3 +138,11 @@ class ChangeSet:
             "changed": changed,
             "unchanged": unchanged,
         }
+
+    @property
+    def ledger(self) -> dict[str, int]:
+        """The counts with ``passed_over`` and ``refused`` beside them.
+
+        Rows in the file = new + changed + unchanged + passed over + refused, always.
+        """
+        return {**self.counts, "passed_over": self.passed_over, "refused": self.refused}

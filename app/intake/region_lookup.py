@@ -23,6 +23,7 @@ _CODE_AND_NAME = re.compile(r"\(?(\d{2,12})\)?[-_/:]?(\D.*)")
 _PADDED_LENGTHS = {6: (2, 4), 9: (2, 4, 6), 12: (2, 4, 6, 9)}
 _SEATS = (("人民政府", ""), ("街道办事处", "街道"), ("街道办", "街道"), ("办事处", "街道"), ("街办", "街道"))
 _MIN_STEM = 2
+_LISTED = 5
 
 
 class RegionFault(NamedTuple):
@@ -86,6 +87,7 @@ class RegionLookup:
         self._context = context
         self._regions = context.regions
         self._names: dict[tuple[int, int | None], _Names] = {}
+        self._listed: dict[date, str] = {}
 
     def find(self, code: str, name: str, on: date, below: Iterable[str] = ()) -> FoundRegion:
         """The region that a row's code and name (either may be empty) mean on that day.
@@ -151,6 +153,7 @@ class RegionLookup:
         if name:
             ids = self._ids(name, on)
             accepted = self.name(ids[0], on) if len(ids) == 1 else None
+        accepted = accepted or self._choices(on)
         if past:
             return RegionFault(
                 which,
@@ -200,7 +203,7 @@ class RegionLookup:
                     "unknown_region",
                     f"没有名为“{name}”的区划",
                     f"There is no region named {name!r}",
-                    "、".join(near) or None,
+                    "、".join(near) or self._choices(on),
                 ),
             )
         )
@@ -243,6 +246,17 @@ class RegionLookup:
         close = [i for key, ids in self._index(on).spelled.items() if stem in key for i in ids]
         of_level = [i for i in close if self._level(i, on) == self._context.dataset.level]
         return [self.name(i, on) for i in sorted(of_level)[:3]]
+
+    def _choices(self, on: date) -> str | None:
+        """Some of the regions that might have been meant: of the dataset's level, below the caller's own."""
+        if on not in self._listed:
+            root, level = self._context.root, self._regions.at_level(self._context.dataset.level, on)
+            below = self._regions.subtree(root, on) if root is not None else None
+            ids = [i for i in level if below is None or i in below]
+            names = sorted(ids, key=lambda i: state.code if (state := self._regions.state(i, on)) is not None else "")
+            more = f" 等{len(ids)}个" if len(ids) > _LISTED else ""
+            self._listed[on] = "、".join(self.name(i, on) for i in names[:_LISTED]) + more
+        return self._listed[on] or None
 
     # -- both ------------------------------------------------------------------------------------------------------
     def _agree(self, region_id: int, name: str, on: date) -> bool:

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+import polars as pl
+
 from app.catalogue.periods import Period
+from app.intake.bulk_rows import PlainRows, plain_rows
+from app.intake.column_rows import ColumnRows
 from app.intake.columns import Column
 from app.intake.figures import RowFigures, TableCells
 from app.intake.grid import Cell, CellError, Grid, blank, shown_value
 from app.intake.headings import HeadingBlock, Spans
+from app.intake.packed import PackedCells, PackedValues
 from app.intake.period_words import EXAMPLES, period_of_day, period_of_parts, read_period
 from app.intake.placing import Placing, RowPlace
 from app.intake.records import InputRow, Place
@@ -20,6 +25,8 @@ from app.intake.roles import Role, is_note, is_total
 from app.intake.spelling import folded
 
 _PERIOD_ROLES: tuple[Role, ...] = ("period", "year", "part")
+_PLACING_ROLES: tuple[Role, ...] = ("code", "name", "above", *_PERIOD_ROLES)
+_NO_FAULT: frozenset[str] = frozenset()
 _NAMING_ROLES: tuple[Role, ...] = ("code", "name", "above", "serial", "period", "year")
 
 
@@ -74,13 +81,69 @@ class TableReader:
         self._event_column = self._date_of_event()
         self._regions: dict[tuple[str, str, date, tuple[str, ...]], FoundRegion] = {}
         self._in_notes = False
+        self._naming: list[tuple[str | None, ...]] | None = None
+        self._places: dict[tuple[str | None, ...], tuple[int, Period] | None] = {}
 
     def read(self) -> TableRows:
         """Every row below the headings, each counted as a record, refused, or passed over."""
         table = TableRows()
-        for index in range(self._block.last + 1, len(self._grid.rows)):
-            self._row(index, table)
+        first = self._block.last + 1
+        dataset = self._context.dataset
+        bulk = None
+        if self._event_column is None:
+            bulk = plain_rows(self._grid, self._figures.figures, first, dataset.key, dataset.by_code)
+        for index in range(first, len(self._grid.rows)):
+            if bulk is None or not bulk.plain[index] or not self._packed(index, bulk, table):
+                self._row(index, table)
         return table
+
+    def _packed(self, index: int, bulk: PlainRows, table: TableRows) -> bool:
+        """Takes a plain row as it is; False where its region, its period or its place need a careful look."""
+        cells = self._naming_cells(index)
+        if cells not in self._places:
+            self._places[cells] = self._plain_place(index)
+        placed = self._places[cells]
+        if placed is None:
+            return False
+        region_id, period = placed
+        key = bulk.keys[index] if bulk.keys is not None else ()
+        number = self._grid.top + index
+        if not self._placing.takes((region_id, period.ordinal, key), f"“{self._grid.name}”第{number}行"):
+            return False
+        table.data_rows.append(index)
+        place = Place(self._grid.name, number, PackedCells(bulk.table, number))
+        table.rows.append(InputRow(region_id, period, key, PackedValues(bulk.table, index, number), place, _NO_FAULT))
+        return True
+
+    def _naming_cells(self, index: int) -> tuple[str | None, ...]:
+        if self._naming is None:
+            rows = self._grid.rows
+            frame = rows.frame if isinstance(rows, ColumnRows) else pl.DataFrame()
+            naming = [c.index for c in (*self._by_role.values(), *self._above) if c.role in _PLACING_ROLES]
+            columns = sorted({at for at in (*naming, *self._leading) if at < frame.width})
+            columns = [at for at in columns if at in naming or self._texts_in(at)]
+            self._naming = frame.select(pl.nth(*columns)).rows() if columns else [()] * len(rows)
+        return self._naming[index]
+
+    def _texts_in(self, column: int) -> bool:
+        rows = self._grid.rows
+        return isinstance(rows, ColumnRows) and rows.kinds[column] == "text"
+
+    def _plain_place(self, index: int) -> tuple[int, Period] | None:
+        """The region and period of a row and of all that name them alike; None where there is anything to say about it."""
+        if self._not_data(self._grid.rows[index]) is not None:
+            return None
+        place = self._row_place(index, self._grid.top + index)
+        remarks, self._remarks = self._remarks, Remarks(self._grid.name)
+        try:
+            period = self._row_period(index, place)
+            found = self._row_region(index, period, place)
+            if period is None or found is None or found.region_id is None or found.coarser:
+                return None
+            fits = self._placing.fits_region(found.region_id, period, place, self._remarks)
+            return (found.region_id, period) if fits and not self._remarks.findings else None
+        finally:
+            self._remarks = remarks
 
     # -- one row ---------------------------------------------------------------------------------------------------
     def _row(self, index: int, table: TableRows) -> None:

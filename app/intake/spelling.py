@@ -14,6 +14,8 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"), Non
 _NUMBERING = re.compile(
     r"^(?:\d{1,2}(?:\.\d{1,2})*[.、)](?!\d)|[一二三四五六七八九十]{1,3}[、.)]|\((?:\d{1,2}|[一二三四五六七八九十]{1,3})\)|第[一二三四五六七八九十]{1,3}[、:])"
 )
+# «1.1 男», «2.3.1　水田»: of a number with a point only what stands apart is numbering, for 1.5米 is a measure.
+_DOTTED = re.compile(r"^\s*\d{1,2}(?:\.\d{1,2})+[.、]?\s+(?=[^\d\s])")
 _AMONG = re.compile(r"^(?:#|\*)?(?:其中|其余|里面)?[:、]?")
 _TRAILING = re.compile(r"[*:;,。、]+$")
 _BRACKET = re.compile(r"\(([^()]*)\)$")
@@ -34,7 +36,7 @@ def folded(text: str) -> str:
 @lru_cache(maxsize=16_384)
 def undecorated(text: str) -> str:
     """A heading without numbering («1.», «(二)»), «其中：», and trailing marks; folded."""
-    bare = folded(_CIRCLED.sub("", text))
+    bare = folded(_DOTTED.sub("", unicodedata.normalize("NFKC", _CIRCLED.sub("", text)), count=1))
     while True:
         stripped = _TRAILING.sub("", _AMONG.sub("", _NUMBERING.sub("", bare, count=1), count=1))
         if stripped == bare or not stripped:

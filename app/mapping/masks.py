@@ -64,6 +64,8 @@ class Masks:
 
     def _covered(self, path: str, steps: Steps, points: Points) -> pl.Series:
         dataset = self.plan.datasets[path.partition(".")[0]]
+        if steps.keyed and self.coverage.by_record(path):
+            return self._covered_records(path, dataset, points)
         cells = points.cells()
         if finer_in_space(dataset, self.plan.level):
             groups = self._groups(dataset, steps, cells)
@@ -73,6 +75,14 @@ class Masks:
         marked = uncovered.select(_CELL).unique().with_columns(missing=pl.lit(value=True))
         found = points.frame.select(_CELL).join(marked, on=_CELL, how="left", maintain_order="left")
         return found["missing"].is_null()
+
+    def _covered_records(self, path: str, dataset: Dataset, points: Points) -> pl.Series:
+        """Of a list whose records are the rows: asked for each of them."""
+        own = convert_ordinals(pl.col("period"), self.plan.frequency, dataset.frequency)
+        asked = points.frame.with_columns(period=own)
+        distinct = asked.unique(maintain_order=True)
+        answer = distinct.with_columns(covered=self.coverage.covered(path, distinct, dataset.frequency))
+        return asked.join(answer, on=asked.columns, how="left", maintain_order="left")["covered"]
 
     def _groups(self, dataset: Dataset, steps: Steps, cells: pl.DataFrame) -> pl.DataFrame:
         """For each cell every region behind it: region, period, member, steady (nothing changes within the period)."""

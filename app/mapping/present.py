@@ -125,17 +125,22 @@ class CarriedCoverage:
     def everywhere(self, path: str) -> bool:
         return self.inner.everywhere(path)
 
+    def by_record(self, path: str) -> bool:
+        return self.inner.by_record(path)
+
     def covered(self, path: str, pairs: pl.DataFrame, frequency: Frequency) -> pl.Series:
         dataset, element = self.plan.datasets[path.partition(".")[0]], self.plan.element(path)
         found = self.hierarchy.origins(dataset.level, frequency, pairs["period"].unique().to_list())
         origins = found.origins if element.measure == "flow" else found.origins.filter(pl.col("at_end"))
-        asked = pairs.select(_PLACE).with_row_index("row").join(found.by_period, on="period")
+        keys = [name for name in pairs.columns if name.startswith("key:")]
+        cell = [*_PLACE, *keys]
+        asked = pairs.select(cell).with_row_index("row").join(found.by_period, on="period")
         asked = asked.join(origins.select("signature", "region", "origin"), on=["signature", "region"], how="left")
         # Where nothing was carried, it is the region's own cell that is asked about.
-        asked = asked.select("row", "period", region=pl.coalesce("origin", "region"))
-        distinct = asked.select(_PLACE).unique(maintain_order=True)
+        asked = asked.select("row", "period", *keys, region=pl.coalesce("origin", "region"))
+        distinct = asked.select(cell).unique(maintain_order=True)
         answer = distinct.with_columns(covered=self.inner.covered(path, distinct, frequency))
-        whole = asked.join(answer, on=_PLACE).group_by("row").agg(pl.col("covered").all()).sort("row")
+        whole = asked.join(answer, on=cell).group_by("row").agg(pl.col("covered").all()).sort("row")
         return whole["covered"]
 
 

@@ -99,5 +99,6 @@ def _covered_only(
     name = f"value:{element.code}"
     if coverage.everywhere(element.path):
         return values.alias(name)
-    covered = coverage.covered(element.path, frame.select("region", "period"), dataset.frequency)
+    keys = [f"key:{code}" for code in dataset.key] if coverage.by_record(element.path) else []
+    covered = coverage.covered(element.path, frame.select("region", "period", *keys), dataset.frequency)
     return pl.select(pl.when(covered).then(values).alias(name)).to_series()

@@ -39,6 +39,11 @@ class Coverage(Protocol):
     def everywhere(self, path: str) -> bool:
         """Whether every region and period of the element is covered: then nothing else is asked about it."""
 
+    def by_record(self, path: str) -> bool:
+        """Whether the records of a list in one region and period may be covered apart. ``covered`` is then given their
+        ``key:`` columns where a row is one record; without them it says whether all that could be there is covered.
+        """
+
     def covered(self, path: str, pairs: pl.DataFrame, frequency: Frequency) -> pl.Series:
         """For each row of ``pairs`` (``region`` Int32, ``period`` Int32 in ``frequency``) whether that cell is
         covered: a period lies wholly inside one of the grants. Boolean without nulls, in the order of ``pairs``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-CallerKind = Literal["admin", "department", "region", "operator"]
+CallerKind = Literal["admin", "auditor", "department", "region", "operator"]
 Role = Literal["clerk", "confirmer"]
 
 
@@ -14,7 +14,7 @@ class Caller:
     """A checked credential. ``department`` is set for departments, ``region_id`` and ``role`` for regions.
 
     ``operator`` is someone at the machine itself, using the server's own commands; it administers, and its acts
-    are audited under that name.
+    are audited under that name. ``auditor`` reads the audit and no data.
     """
 
     kind: CallerKind
@@ -30,3 +30,5 @@ class Caller:
 
 
 OPERATOR = Caller(kind="operator", credential_id="operator", name="本机操作员")
+RULE = Caller(kind="operator", credential_id="rule", name="规则")
+"""What is granted without anybody deciding is granted by it."""

@@ -14,7 +14,8 @@ from datetime import date
 from app.catalogue.model import Catalogue, Dataset, Element
 from app.errors import Problem
 from app.policy.agreements import Agreement
-from app.policy.callers import Caller
+from app.policy.audiences import ADMINISTRATORS, Audience
+from app.policy.callers import RULE, Caller
 from app.policy.scopes import _SEAL, Grant, Permit, Scope, grant_from_document
 
 ResolveRegion = Callable[[Agreement], frozenset[int] | None]
@@ -32,7 +33,9 @@ def scope_of_agreements(
             elements = agreement.covered_elements(catalogue)
             roots = roots_of(agreement)
             if elements and (roots is None or roots):
-                grants.append(Grant(agreement.code, elements, roots, agreement.first, agreement.last))
+                where = agreement.conditions(elements)
+                masks = tuple(sorted(agreement.cell_masks(elements).items(), key=lambda each: each[0]))
+                grants.append(Grant(agreement.code, elements, roots, agreement.first, agreement.last, where, masks))
     return Scope(tuple(grants), _SEAL)
 
 
@@ -121,11 +124,74 @@ def permit_confirmation(caller: Caller, dataset: Dataset, submitted_by: str) -> 
     raise Problem("forbidden", "只有数据来源的另一人可以确认 (only another person of the source confirms)")
 
 
+def permit_taking_back(caller: Caller, dataset: Dataset, submitted_by: str) -> Permit:
+    """The right to take back what one has handed in oneself and nobody has confirmed yet."""
+    if caller.credential_id != submitted_by:
+        raise Problem("forbidden", "只有提交人可以收回 (only whoever handed it in takes it back)")
+    return permit_submission(caller, dataset)
+
+
+def permit_care(caller: Caller, dataset: Dataset) -> Permit:
+    """The right to see what is due, stale or questioned of a dataset: its source, with its confirmers; administrators."""
+    if caller.administers:
+        return Permit(caller, "care", dataset.code, None, _SEAL)
+    if caller.kind == "region" and dataset.source == "region" and caller.region_id is not None:
+        return Permit(caller, "care", dataset.code, frozenset({caller.region_id}), _SEAL)
+    if caller.kind == "department" and dataset.source_department == caller.department:
+        return Permit(caller, "care", dataset.code, None, _SEAL)
+    raise Problem("forbidden", "只有数据来源和管理员可看 (only its source and administrators)")
+
+
+def cares_for(caller: Caller, dataset: Dataset) -> bool:
+    """The question of ``permit_care``, without a refusal."""
+    try:
+        permit_care(caller, dataset)
+    except Problem:
+        return False
+    return True
+
+
+def permit_question(caller: Caller) -> Permit:
+    """The right to question figures at all; which ones, the scope of its agreements says for a department."""
+    if caller.kind not in {"department", "auditor"}:
+        raise Problem("forbidden", "只有部门和审计员可提出校核 (departments and auditors question figures)")
+    return Permit(caller, "question", None, None, _SEAL)
+
+
+def scope_of_evidence(
+    caller: Caller, agreements: Iterable[Agreement], roots_of: ResolveRegion, catalogue: Catalogue, today: date
+) -> Scope:
+    """What a department may see the evidence of: what those of its agreements open that say ``evidence: true``."""
+    return scope_of_agreements(caller, (each for each in agreements if each.terms.evidence), roots_of, catalogue, today)
+
+
+def permit_evidence(caller: Caller, dataset: Dataset | None) -> Permit:
+    """The right to attach files: to what one reports (a dataset's source), or to a question of one's own (None)."""
+    if dataset is None:
+        return Permit(permit_question(caller).caller, "evidence", None, None, _SEAL)
+    permit = permit_care(caller, dataset)
+    if caller.administers:
+        raise Problem("forbidden", "佐证由数据来源上传 (its source attaches evidence)")
+    return Permit(caller, "evidence", dataset.code, permit.roots, _SEAL)
+
+
 def permit_administration(caller: Caller) -> Permit:
     """The right to manage catalogue, views, departments, agreements and credentials."""
     if not caller.administers:
         raise Problem("forbidden", "须由管理员进行 (only an administrator may do this)")
     return Permit(caller, "administer", None, None, _SEAL)
+
+
+def permit_audit_reading(caller: Caller) -> Permit:
+    """The right to read the audit: auditors, who see no data, and administrators."""
+    if caller.kind != "auditor" and not caller.administers:
+        raise Problem("forbidden", "须由审计员或管理员进行 (only an auditor or an administrator may do this)")
+    return Permit(caller, "read_audit", None, None, _SEAL)
+
+
+def permit_own_rotation(caller: Caller) -> Permit:
+    """The right to change one's own key for a new one. Whether it was the key that was presented is for who asks."""
+    return Permit(caller, "rotate_own", None, None, _SEAL)
 
 
 def permit_form_request(caller: Caller, department: str) -> Permit:
@@ -138,3 +204,61 @@ def permit_form_request(caller: Caller, department: str) -> Permit:
 def sees_form_request(caller: Caller, department: str) -> bool:
     """Whether the caller may see a form of this department: the department itself, and administrators."""
     return caller.administers or (caller.kind == "department" and caller.department == department)
+
+
+def audiences_of(caller: Caller) -> tuple[Audience, ...]:
+    """Whose events a caller reads: its own credential's, and those of its department, its very region, or its office."""
+    own = Audience.credential(caller.credential_id)
+    if caller.administers:
+        return (ADMINISTRATORS, own)
+    if caller.kind == "department" and caller.department is not None:
+        return (Audience.department(caller.department), own)
+    if caller.kind == "region" and caller.region_id is not None:
+        return (Audience.region(caller.region_id), own)
+    return (own,)
+
+
+def permit_webhook(caller: Caller, department: str | None) -> Permit:
+    """The right to have a department told by webhook, or no longer: the department for itself; administrators end any."""
+    if caller.administers or (caller.kind == "department" and caller.department == department):
+        return Permit(caller, "webhook", None, None, _SEAL)
+    raise Problem("forbidden", "只有部门可以订阅通知 (only a department has webhooks)")
+
+
+def permit_access_request(caller: Caller) -> Permit:
+    """The right to ask for access to data: a department, for itself."""
+    if caller.kind != "department" or caller.department is None:
+        raise Problem("forbidden", "共享申请由部门自己提出 (a department asks for access itself)")
+    return Permit(caller, "request_access", None, None, _SEAL)
+
+
+def sees_access_request(caller: Caller, department: str) -> bool:
+    """Whether the caller may see a request of this department: the department itself, and administrators."""
+    return caller.administers or (caller.kind == "department" and caller.department == department)
+
+
+def permit_grant_by_rule(caller: Caller, elements: Sequence[Element]) -> Permit:
+    """The right to make the agreement that a department asked for, which nobody decides: for open elements only."""
+    permit_access_request(caller)
+    if any(element.sharing != "open" for element in elements):
+        raise Problem("forbidden", "只有无条件共享的数据项可按规则授予 (only open elements are granted by rule)")
+    return Permit(RULE, "administer", None, None, _SEAL)
+
+
+def permit_transparency(caller: Caller, catalogue: Catalogue) -> Permit:
+    """The right to see who read what: a region of itself and below, a source department of its datasets; administrators."""
+    if caller.administers:
+        return Permit(caller, "transparency", None, None, _SEAL)
+    if caller.kind == "region" and caller.region_id is not None:
+        return Permit(caller, "transparency", None, frozenset({caller.region_id}), _SEAL)
+    sources = {dataset.source_department for dataset in catalogue.datasets.values()}
+    if caller.kind == "department" and caller.department in sources:
+        return Permit(caller, "transparency", None, None, _SEAL)
+    raise Problem("forbidden", "只有数据来源和管理员可看 (only sources and administrators)")
+
+
+def department_in_sight(permit: Permit, department: str) -> Caller:
+    """The department in whose place an administrator looks. It is never written down as who asked."""
+    if permit.action != "administer":
+        raise Problem("forbidden", "须由管理员进行 (only an administrator may do this)")
+    return Caller("department", permit.caller.credential_id, permit.caller.name, department=department)

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 from app.policy.callers import Caller
+from app.policy.cell_masks import CellMask, mask_from_document
 
 _SEAL = object()
 
@@ -28,6 +29,8 @@ class Grant:
 
     ``roots`` None stands for every region. A record is inside when one of the roots is the record's region or
     above it in the hierarchy of the record's period, and the period lies wholly between ``first`` and ``last``.
+    ``where``: (dataset, expression) pairs, all of which a record of that dataset has to meet. ``masks``: (path, mask)
+    pairs, what is shown in the place of a value; a path without one is shown as it is.
     """
 
     name: str
@@ -35,18 +38,39 @@ class Grant:
     roots: frozenset[int] | None
     first: date | None = None
     last: date | None = None
+    where: tuple[tuple[str, str], ...] = ()
+    masks: tuple[tuple[str, CellMask], ...] = ()
 
     @property
     def unbounded(self) -> bool:
         return self.roots is None and self.first is None and self.last is None
 
+    def conditions(self, dataset: str) -> tuple[str, ...]:
+        """What a record of the dataset has to meet."""
+        return tuple(text for limited, text in self.where if limited == dataset)
+
+    def mask(self, path: str) -> CellMask | None:
+        return dict(self.masks).get(path)
+
+    def whole(self, path: str) -> bool:
+        """Whether all that lies inside is covered: no condition on its records, and no mask that hides values."""
+        mask = self.mask(path)
+        return not self.conditions(path.partition(".")[0]) and (mask is None or not mask.may_hide)
+
     def document(self) -> dict[str, Any]:
+        """As JSON. Conditions and masks only where there are any: without them it is what it always was."""
+        further: dict[str, Any] = {}
+        if self.where:
+            further["where"] = sorted([dataset, text] for dataset, text in self.where)
+        if self.masks:
+            further["masks"] = {path: mask.document() for path, mask in sorted(self.masks, key=lambda each: each[0])}
         return {
             "name": self.name,
             "elements": sorted(self.elements),
             "roots": None if self.roots is None else sorted(self.roots),
             "first": self.first.isoformat() if self.first else None,
             "last": self.last.isoformat() if self.last else None,
+            **further,
         }
 
 
@@ -57,6 +81,8 @@ def grant_from_document(document: Mapping[str, Any]) -> Grant:
         roots=None if document["roots"] is None else frozenset(document["roots"]),
         first=date.fromisoformat(document["first"]) if document["first"] else None,
         last=date.fromisoformat(document["last"]) if document["last"] else None,
+        where=tuple((dataset, text) for dataset, text in document.get("where", ())),
+        masks=tuple((path, mask_from_document(mask)) for path, mask in document.get("masks", {}).items()),
     )
 
 
@@ -88,6 +114,11 @@ class Scope:
     def sees(self, path: str) -> bool:
         """Whether anything at all of the element is covered."""
         return path in self.by_element
+
+    def refined(self, path: str) -> bool:
+        """Whether any grant has a condition on the element's records or a mask for it."""
+        dataset = path.partition(".")[0]
+        return any(grant.conditions(dataset) or grant.mask(path) for grant in self.by_element.get(path, ()))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from app.catalogue.model import Dataset
 from app.catalogue.periods import PER_YEAR
 from app.errors import Problem
 from app.mapping.behind import Behind
@@ -17,6 +18,7 @@ from app.mapping.points import Points
 from app.mapping.present import hierarchy_of
 from app.mapping.readings import Readings
 from app.mapping.tree import Node
+from app.services.coverage import ScopeCoverage
 from app.services.questions import Question
 from app.services.registry import Registry, State
 from app.services.snapshot_sources import SnapshotSources
@@ -73,7 +75,7 @@ def notes_of(
     covered = {name: masks.of(tree, points) for name, tree in trees.items()}
     notes: list[Note] = [{} for _ in range(len(points))]
     if question.provenance:
-        found = _provenance(registry, state, behind, trees, covered, points)
+        found = _provenance(registry, state, sources.coverage, behind, trees, covered, points)
         for note, origin in zip(notes, found, strict=True):
             note[PROVENANCE] = origin
     if question.counts:
@@ -85,9 +87,16 @@ def notes_of(
     return notes
 
 
+def _exact(coverage: ScopeCoverage, path: str, dataset: Dataset, frame: pl.DataFrame) -> pl.Series:
+    """Which of the records (region, period, key) behind a field show their value as it is held."""
+    keys = [pl.col("key").list.get(number).alias(f"key:{code}") for number, code in enumerate(dataset.key)]
+    return coverage.told_exactly(path, frame.select("region", "period", *keys))
+
+
 def _provenance(
     registry: Registry,
     state: State,
+    coverage: ScopeCoverage,
     behind: Behind,
     trees: Mapping[str, Node],
     covered: Mapping[str, pl.Series | None],
@@ -99,9 +108,14 @@ def _provenance(
         for path, frame in behind.went_in(tree, points).items():
             dataset, _, code = path.partition(".")
             places = asked.setdefault(dataset, {})
-            for row, region, period, key in frame.rows():
-                if mask is None or mask[row]:
-                    places.setdefault((region, period, key_text(key)), []).append((row, name, code))
+            keyed = behind.plan.datasets[dataset]
+            for (row, region, period, key), exact in zip(
+                frame.rows(), _exact(coverage, path, keyed, frame), strict=True
+            ):
+                # Under a mask the submission would tell that the value behind it changed.
+                if exact and (mask is None or mask[row]):
+                    place = (region, period, key_text(coverage.held_key(keyed, key)))
+                    places.setdefault(place, []).append((row, name, code))
     found: list[dict[str, set[str]]] = [{name: set() for name in trees} for _ in range(len(points))]
     with registry.database.read() as cx:
         for dataset, places in asked.items():

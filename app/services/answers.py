@@ -5,9 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 Finish = Callable[[str, int, str | None], None]
 """Called once at the end with outcome (``sent``, ``not_modified``, ``broken``), rows and digest of the body."""
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What left the house so far."""
+
+    digest: hashlib._Hash
+    ended: bool = False
 
 
 @dataclass(slots=True)
@@ -21,25 +30,55 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
     finish: Finish | None = None
+    answered: Mapping[str, Any] | None = None
+    """What was told, for the audit: see ``services.answered``."""
 
-    def close_now(self) -> None:
-        """Close the audit entry of an answer whose bytes are all there."""
-        if self.finish is not None:
-            outcome = "not_modified" if self.status == 304 else "sent"
-            self.finish(outcome, self.rows, hashlib.sha256(self.body).hexdigest())
+    release: Callable[[], None] | None = None
+    """Gives back what the answer holds of a limit; called once, at its end."""
+    longest_seconds: float | None = None
+    """After so long a stream is broken off."""
+    _sent: _Sent | None = None
+
+    def close_now(self, *, broken: bool = False) -> None:
+        """Close the audit entry of an answer whose bytes are all there, after they were sent or when that broke off."""
+        if self._sent is None:
+            outcome = "broken" if broken else "not_modified" if self.status == 304 else "sent"
+            self._sent = _Sent(hashlib.sha256(self.body))
+            self._end(outcome)
 
     def chunks(self) -> Iterator[bytes]:
         """The stream, with the audit entry closed after its last byte or when it breaks off."""
-        digest = hashlib.sha256()
+        sent = self._sent = _Sent(hashlib.sha256())
         outcome = "broken"
         try:
             for chunk in self.stream or ():
-                digest.update(chunk)
+                sent.digest.update(chunk)
                 yield chunk
             outcome = "sent"
         finally:
+            self._end(outcome)
+
+    def abandon(self) -> None:
+        """The answer goes no further: if it has not ended yet, it is broken off here. May be called at any time."""
+        if self._sent is None:
+            self._sent = _Sent(hashlib.sha256())
+        self._end("broken")
+
+    def _end(self, outcome: str) -> None:
+        sent = self._sent
+        if sent is None or sent.ended:
+            return
+        sent.ended = True
+        try:
             if self.finish is not None:
-                self.finish(outcome, self.rows, digest.hexdigest())
+                self.finish(outcome, self.rows, sent.digest.hexdigest())
+        finally:
+            # What the stream is made from is let go now, whoever still holds the answer.
+            close = getattr(self.stream, "close", None)
+            if close is not None:
+                close()
+            if self.release is not None:
+                self.release()
 
 
 def entity_tag(*parts: bytes | str) -> str:

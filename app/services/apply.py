@@ -17,9 +17,10 @@ from app.errors import Fault, Problem
 from app.mapping.compile import check_view
 from app.mapping.rules import compile_rule
 from app.policy import gate
-from app.policy.agreements import check_agreement, normal_agreement, parse_agreement
+from app.policy.agreement_documents import normal_agreement, parse_agreement
 from app.policy.callers import OPERATOR, Caller
 from app.policy.scopes import Permit
+from app.services.agreement_checks import agreement_faults
 from app.services.registry import CATALOGUE_KINDS, Registry, State
 from app.store import current, definitions, records, regions
 from app.store.definitions import StoredDefinition
@@ -129,7 +130,8 @@ def plan_apply(
     rules_changed = any(kind in {"dataset", "codelist", "unit"} for kind, _ in wanted)
     _check_rules(catalogue, given, plan)
     _check_views(catalogue, [d for d in merged if d.kind == "view"], wanted, rules_changed, plan)
-    _check_agreements(catalogue, [d for d in merged if d.kind == "agreement"], wanted, known_codes, plan)
+    agreements = [d for d in merged if d.kind == "agreement"]
+    _check_agreements(catalogue, agreements, wanted, known_codes, rules_changed, plan)
     _check_held(cx, present.catalogue if present.epoch else None, catalogue, given, plan)
     plan.faults = list(dict.fromkeys(plan.faults))
     to_save = _normal(folder.definitions) if not plan.faults else []
@@ -167,7 +169,7 @@ def _check_rules(catalogue: Catalogue, given: Sequence[Definition], plan: ApplyP
         if dataset is None:
             continue
         for index, check in enumerate(dataset.checks):
-            _, faults = compile_rule(check.rule, dataset, catalogue)
+            _, faults = compile_rule(check.rule, dataset, catalogue, tolerance=check.tolerance)
             plan.faults += [Fault(item.file, f"checks[{index}] {check.code}", fault.message) for fault in faults]
 
 
@@ -190,15 +192,20 @@ def _check_agreements(
     agreements: Sequence[Definition],
     wanted: set[tuple[str, str]],
     known: frozenset[str],
+    everything: bool,
     plan: ApplyPlan,
 ) -> None:
+    """Agreements that are given are checked; the conditions and masks of those that are kept, when what they rest on
+    changes.
+    """
     for item in agreements:
-        if ("agreement", item.code) not in wanted:
+        given = ("agreement", item.code) in wanted
+        if not given and not (everything and item.body.keys() & {"where", "masks"}):
             continue
         agreement, faults = parse_agreement(item.body, item.file)
         plan.faults += faults
         if agreement is not None:
-            plan.faults += check_agreement(agreement, catalogue, known, item.file)
+            plan.faults += agreement_faults(agreement, catalogue, known, item.file)
 
 
 def _check_held(

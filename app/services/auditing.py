@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.errors import Problem
 from app.policy.callers import Caller
 from app.services.answers import Finish
 from app.services.registry import Registry
-from app.store.audit import AuditEntry
+from app.services.stops import stopping
+from app.store.audit import AuditEntry, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,29 @@ class Reading:
     agreements: Sequence[str]
     epoch: int
     request_id: str
+    snapshot: str | None = None
+    answered: Mapping[str, Any] | None = None
+    digest: str | None = None  # where the answer's bytes are known before the first is sent
+
+
+@dataclass(slots=True)
+class Witness:
+    """What is known of the request under way, for the entry that is written where its errand writes none."""
+
+    operation: str = ""
+    question: dict[str, Any] = field(default_factory=dict)
+    caller: Caller | None = None
+    written: bool = False
+
+
+WITNESS: ContextVar[Witness | None] = ContextVar("township_witness", default=None)
+
+
+def witnessed() -> None:
+    """The request under way has its entry."""
+    witness = WITNESS.get()
+    if witness is not None:
+        witness.written = True
 
 
 class Auditing:
@@ -36,6 +61,11 @@ class Auditing:
 
     def begin(self, reading: Reading) -> Finish:
         """Write the intent, durably; gives what is called at the end of the answer."""
+        return self.witness(reading)[0]
+
+    @stopping("audit")
+    def witness(self, reading: Reading) -> tuple[Finish, Place]:
+        """As ``begin``, with the place of the intent in the audit."""
         caller = reading.caller
         entry = AuditEntry(
             at=self._registry.now(),
@@ -51,8 +81,13 @@ class Auditing:
             question=reading.question,
             agreements=list(reading.agreements),
             epoch=reading.epoch,
+            digest=reading.digest,
+            purposes=self._registry.purposes(reading.agreements) or None,
+            snapshot=reading.snapshot,
+            answered=reading.answered,
         )
-        self._registry.audit.append(entry)
+        place = self._registry.audit.append(entry)
+        witnessed()
 
         def finish(outcome: str, rows: int, digest: str | None) -> None:
             closing = replace(
@@ -61,6 +96,9 @@ class Auditing:
                 kind="closing",
                 question=None,
                 agreements=None,
+                purposes=None,
+                snapshot=None,
+                answered=None,
                 status=outcome,
                 rows=rows,
                 digest=digest,
@@ -68,7 +106,29 @@ class Auditing:
             # The intent is the witness; that the closing entry is on its way is enough to let the next one go.
             self._registry.audit.submit(closing)
 
-        return finish
+        return finish, place
+
+    def noted(self, witness: Witness, status: str, target: str, request_id: str) -> None:
+        """Write down a request whose errand wrote nothing of its own, before it is answered."""
+        caller = witness.caller
+        if caller is None:
+            return
+        self._registry.audit.append(
+            AuditEntry(
+                at=self._registry.now(),
+                request_id=request_id,
+                kind="act",
+                caller_kind=caller.kind,
+                action=witness.operation,
+                credential_id=caller.credential_id,
+                department=caller.department,
+                region_id=caller.region_id,
+                target=target[:500],
+                question=witness.question or None,
+                status=status,
+            )
+        )
+        witness.written = True
 
     def refused(self, caller: Caller, action: str, target: str, problem: Problem, request_id: str) -> None:
         """Write down that something was refused, before the caller hears of it."""
@@ -86,6 +146,7 @@ class Auditing:
                 status=problem.code,
             )
         )
+        witnessed()
 
     @contextmanager
     def acting(
@@ -108,6 +169,7 @@ class Auditing:
             question=question,
         )
         self._registry.audit.append(intent)
+        witnessed()
         told: dict[str, Any] = {"status": "failed"}
         try:
             yield told

@@ -1,96 +1,32 @@
-"""Credentials: made, listed and ended by administrators; checked at every request."""
+"""Credentials: made, renewed, listed and ended by administrators; a holder renews its own key."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from hashlib import sha256
 from typing import Any
 
 from app.errors import Problem
 from app.policy import gate
 from app.policy.callers import OPERATOR, Caller, CallerKind, Role
+from app.policy.scopes import Permit
+from app.services.client_assertions import checked_public_keys
 from app.services.registry import CHINA, Registry
 from app.store import credentials as kept
-from app.store.credentials import Credential
 
-_KNOWN_AT_ONCE = 10_000
-_REFUSED = "凭证无效、已过期或已撤销 (the credential is not valid)"
+OVERLAP_HOURS = 24
+LONGEST_OVERLAP_HOURS = 24 * 30
+_OWN_LONGEST_OVERLAP_HOURS = 24 * 7
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
-    """A key that was found right at an epoch: as long as the epoch stands, only time can end it."""
+class Renewed:
+    """A new key, shown this once, and until when the one before it works."""
 
-    epoch: int
-    credential: Credential
-    until: datetime | None
-
-
-class Authenticator:
-    """From what a request presents to a Caller. A revoked key stops at once: its revocation moves the epoch."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._checked: OrderedDict[bytes, _Checked] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def caller(self, presented: str) -> Caller:
-        """The caller a key or an access token stands for; 401 in one wording for all that is not valid."""
-        epoch = self._registry.database.epoch()
-        now = self._registry.now()
-        fingerprint = sha256(presented.encode()).digest()
-        with self._lock:
-            known = self._checked.get(fingerprint)
-        if known is None or known.epoch != epoch:
-            known = self._check(presented, epoch, now)
-            with self._lock:
-                self._checked[fingerprint] = known
-                self._checked.move_to_end(fingerprint)
-                while len(self._checked) > _KNOWN_AT_ONCE:
-                    self._checked.popitem(last=False)
-        if not known.credential.valid(now) or (known.until is not None and now >= known.until):
-            raise unauthenticated()
-        return known.credential.caller
-
-    def _check(self, presented: str, epoch: int, now: datetime) -> _Checked:
-        until = None
-        if presented.startswith("twt_"):
-            with self._registry.database.read_journal() as cx:
-                token = kept.find_token(cx, presented, now)
-            if token is None:
-                raise unauthenticated()
-            identity, until = token
-            with self._registry.database.read() as cx:
-                credential = kept.get(cx, identity)
-        else:
-            with self._registry.database.read() as cx:
-                credential = kept.find_by_key(cx, presented)
-        if credential is None:
-            raise unauthenticated()
-        return _Checked(epoch, credential, until)
-
-    def token(self, identity: str, secret: str) -> dict[str, Any]:
-        """An access token for a credential id and its key (RFC 6749, 4.4). Problem ``unauthenticated`` otherwise."""
-        now = self._registry.now()
-        with self._registry.database.read() as cx:
-            credential = kept.find_by_secret(cx, identity, secret)
-        if credential is None or not credential.valid(now):
-            raise unauthenticated()
-        lifetime = timedelta(seconds=self._registry.settings.token_lifetime_seconds)
-        with self._registry.database.journal() as cx:
-            token, expires = kept.issue_token(cx, credential, now, lifetime)
-        return {
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": max(0, int((expires - now).total_seconds())),
-        }
-
-
-def unauthenticated() -> Problem:
-    return Problem("unauthenticated", _REFUSED, headers={"WWW-Authenticate": 'Bearer realm="township"'})
+    id: str
+    key: str
+    former_key_ends_at: datetime | None
 
 
 def create_credential(
@@ -102,8 +38,13 @@ def create_credential(
     role: Role | None = None,
     expires: date | datetime | None = None,
     caller: Caller = OPERATOR,
+    *,
+    bound: bool = False,
 ) -> tuple[str, str]:
-    """Make a credential; gives its id and its key, which is shown this once. A day as ``expires`` is its last one."""
+    """Make a credential; gives its id and its key, which is shown this once. A day as ``expires`` is its last one.
+
+    ``bound``: it is used only through access tokens that are bound to a key of the client (DPoP).
+    """
     permit = gate.permit_administration(caller)
     state, today = registry.state(), registry.today()
     if not name.strip():
@@ -119,8 +60,10 @@ def create_credential(
         if role not in {None, "clerk", "confirmer"}:
             raise Problem("bad_request", "role 应为 clerk 或 confirmer (the role is clerk or confirmer)")
         role = role or "clerk"
-    elif kind != "admin":
-        raise Problem("bad_request", "凭证应属于管理员、部门或行政区划之一 (admin, department or region)")
+    elif kind not in {"admin", "auditor"}:
+        raise Problem(
+            "bad_request", "凭证应属于管理员、审计员、部门或行政区划之一 (admin, auditor, department or region)"
+        )
     if kind != "region" and (role is not None or region is not None):
         raise Problem("bad_request", "只有行政区划的凭证有 region 和 role (only a region's credential has them)")
     if kind != "department" and department is not None:
@@ -138,8 +81,62 @@ def create_credential(
             region_id=region_id,
             role=role,
             expires_at=expires_at,
+            bound=bound,
         )
     return made.id, key
+
+
+def put_public_keys(registry: Registry, identity: str, keys: object, caller: Caller = OPERATOR) -> Mapping[str, Any]:
+    """Give a credential public keys (a JWK set) in place of its secret, or in place of those it had. 404, 400.
+
+    From then on it proves who it is by assertions that one of the keys signed; its secret works no more.
+    """
+    permit = gate.permit_administration(caller)
+    checked = checked_public_keys(keys)
+    with registry.database.write() as write:
+        done = kept.put_public_keys(write, permit, identity, checked)
+    if not done:
+        raise _unknown(identity)
+    return checked
+
+
+def rotate_credential(
+    registry: Registry, identity: str, overlap_hours: int = OVERLAP_HOURS, caller: Caller = OPERATOR
+) -> Renewed:
+    """A new key for a credential; the present one works for ``overlap_hours`` more, an earlier one no longer. 404, 400."""
+    permit = gate.permit_administration(caller)
+    renewed = _rotated(registry, permit, identity, overlap_hours, LONGEST_OVERLAP_HOURS)
+    if renewed is None:
+        raise _unknown(identity)
+    return renewed
+
+
+def rotate_own(registry: Registry, caller: Caller, means: str, overlap_hours: int = OVERLAP_HOURS) -> Renewed:
+    """A new key for the caller itself, who has to have presented its present one.
+
+    With a token, or with a key that has been replaced, nobody gets a key that lasts longer.
+    """
+    if means != "key":
+        raise Problem("forbidden", "须用现用的密钥本身更换 (only the present key itself can be exchanged)")
+    permit = gate.permit_own_rotation(caller)
+    renewed = _rotated(registry, permit, caller.credential_id, overlap_hours, _OWN_LONGEST_OVERLAP_HOURS)
+    if renewed is None:
+        raise _unknown(caller.credential_id)
+    return renewed
+
+
+def _rotated(registry: Registry, permit: Permit, identity: str, hours: int, longest: int) -> Renewed | None:
+    if not 0 <= hours <= longest:
+        raise Problem("bad_request", f"overlap_hours 应为 0 至 {longest} (from 0 to {longest})")
+    overlap = timedelta(hours=hours)
+    with registry.database.write() as write:
+        key = kept.rotate(write, permit, identity, overlap)
+        now = write.now
+    return Renewed(identity, key, now + overlap if hours else None) if key is not None else None
+
+
+def _unknown(identity: str) -> Problem:
+    return Problem("not_found", f"没有有效的凭证 {identity[:100]} (there is no such credential that is valid)")
 
 
 def _end(expires: date | datetime | None) -> datetime | None:
@@ -159,6 +156,7 @@ def list_credentials(registry: Registry, caller: Caller = OPERATOR) -> list[dict
     state, today, now = registry.state(), registry.today(), registry.now()
     with registry.database.read() as cx:
         found = kept.every(cx)
+        former = kept.former_keys(cx)
     listed = []
     for item in found:
         region = state.regions.state(item.region_id, today) if item.region_id is not None else None
@@ -174,9 +172,18 @@ def list_credentials(registry: Registry, caller: Caller = OPERATOR) -> list[dict
                 "expires_at": item.expires_at.isoformat() if item.expires_at else None,
                 "revoked_at": item.revoked_at.isoformat() if item.revoked_at else None,
                 "valid": item.valid(now),
+                "authentication": "secret" if item.public_keys is None else "private_key_jwt",
+                "public_keys": item.public_keys,
+                "bound": item.bound,
+                "rotated_at": item.rotated_at.isoformat() if item.rotated_at else None,
+                "former_key_ends_at": _coming(former.get(item.id), now),
             }
         )
     return listed
+
+
+def _coming(end: datetime | None, now: datetime) -> str | None:
+    return end.isoformat() if end is not None and end > now else None
 
 
 def revoke_credential(registry: Registry, identity: str, caller: Caller = OPERATOR) -> None:

@@ -14,6 +14,7 @@ from app.formats.writing import json_records
 from app.mapping.spec import FieldSpec, ViewSpec
 from app.policy import gate
 from app.policy.callers import Caller
+from app.services.answered import answered
 from app.services.answers import Answer, entity_tag, matches
 from app.services.auditing import Auditing, Reading
 from app.services.coverage import region_expression
@@ -34,6 +35,11 @@ class RecordsQuestion:
     region: str | None = None
     limit: int | None = None
     cursor: str | None = None
+
+    def document(self) -> dict[str, object]:
+        """The question for the audit; ``cursor`` where it is a further page of the same reading."""
+        asked: dict[str, object] = {"period": self.period, "region": self.region, "limit": self.limit}
+        return asked if self.cursor is None else {**asked, "cursor": True}
 
 
 class DatasetReader:
@@ -103,10 +109,12 @@ class DatasetReader:
                 "read-records",
                 code,
                 stored.stored.version,
-                {"period": question.period, "region": question.region, "limit": question.limit},
+                question.document(),
                 (),
                 state.epoch,
                 request_id,
+                snapshot=revision,
+                answered=answered([field.name for field in shown.mapped.fields], page, dataset.frequency),
             )
         )
         return answer

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from app.catalogue.model import LEVELS, Dataset, Element
+from app.catalogue.care_documents import due_document, span_document
+from app.catalogue.model import LEVELS, Check, Dataset, Element
 from app.catalogue.regions import RegionState
 from app.errors import Problem
+from app.mapping.rules import compile_rule
 from app.policy import gate
 from app.policy.callers import Caller
 from app.services.registry import Registry, State
@@ -117,11 +119,24 @@ def dataset(registry: Registry, caller: Caller, code: str) -> dict[str, Any]:
     elements = [element_document(e, state) for e in found.elements if gate.knows_element(caller, found, e)]
     known = {element["code"] for element in elements}
     checks = [
-        {"code": check.code, "rule": check.rule, "severity": check.severity, "message": check.message}
+        check_document(check)
         for check in found.checks
-        if gate.knows_check(found, check.rule, known)
+        if gate.knows_check(found, check.rule, known) and _knows_beyond(state, caller, found, check)
     ]
     return {**_summary(found), "elements": elements, "checks": checks}
+
+
+def check_document(check: Check) -> dict[str, Any]:
+    """A check as it is told; ``tolerance`` only where it has one."""
+    said = {"code": check.code, "rule": check.rule, "severity": check.severity, "message": check.message}
+    return {**said, "tolerance": check.tolerance} if check.tolerance is not None else said
+
+
+def _knows_beyond(state: State, caller: Caller, dataset: Dataset, check: Check) -> bool:
+    """Whether the caller may know of every element of other datasets that the check names."""
+    rule = compile_rule(check.rule, dataset, state.catalogue)[0]
+    named = [item.element for item in rule.beyond] if rule is not None else []
+    return all(gate.knows_element(caller, state.catalogue.datasets[item.dataset], item) for item in named)
 
 
 def known_dataset(state: State, caller: Caller, code: str) -> Dataset:
@@ -144,6 +159,8 @@ def _summary(item: Dataset) -> dict[str, Any]:
         "sharing": item.sharing,
         "sharing_basis": item.sharing_basis,
         "confirmation": item.confirmation,
+        "due": due_document(item.due),
+        "fresh_for": span_document(item.fresh_for),
     }
 
 
@@ -166,4 +183,5 @@ def element_document(element: Element, state: State) -> dict[str, Any]:
         "sharing": element.sharing,
         "sharing_basis": element.sharing_basis,
         "source": state.catalogue.datasets[element.dataset].source,
+        "fresh_for": span_document(element.fresh_for),
     }

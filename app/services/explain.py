@@ -7,7 +7,7 @@ cell beyond those that the value rests on. Where one of them is not covered it s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -21,10 +21,12 @@ from app.formats.writing import column_name, json_records
 from app.mapping.plan import CompiledField
 from app.mapping.trace import Trace, trace
 from app.policy.callers import Caller
+from app.services.answered import answered
 from app.services.answers import Answer, entity_tag, matches
 from app.services.as_of import view_as_of
 from app.services.auditing import Auditing, Reading
 from app.services.explained import Explained, exact
+from app.services.limits import Limits
 from app.services.mapped import MappedViews, mapped_state
 from app.services.naming import StateNames
 from app.services.questions import read_periods, read_regions
@@ -70,6 +72,7 @@ class ViewExplainer:
         """The explanation of one value, audited before it is given. Raises Problem as reading the value would."""
         state, today = self._registry.state(), self._registry.today()
         view = visible_view(state, caller, code, today)
+        limits = Limits(self._registry, state, caller, view.agreements)
         view, state = view_as_of(self._registry, self._names, caller, view, state, asked.as_of)
         field = _field(view, asked.field)
         spans = read_periods(asked.period, view.spec.frequency)
@@ -94,7 +97,9 @@ class ViewExplainer:
         answer = Answer(200, "application/json", body, headers=headers, rows=1)
         if matches(if_none_match, headers["ETag"]):
             answer = Answer(304, answer.media_type, headers=headers)
-        answer.finish = self._auditing.begin(reading)
+        told = answered([field.name], row, view.spec.frequency)
+        limits.settle(answer)
+        answer.finish = self._auditing.begin(replace(reading, snapshot=str(head["snapshot"]), answered=told))
         return answer
 
     def _body(

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import orjson
+import polars as pl
 from sqlalchemy import Connection
 
 from app.catalogue.model import Dataset, Element
@@ -84,16 +85,29 @@ class Explained:
     def _cells(self, cx: Connection, each: Input) -> list[dict[str, Any]]:
         dataset = self._dataset(each)
         element = self.view.plan.element(each.reading.path)
-        places = {(cell.region, cell.period, key_text(cell.key)): cell for cell in each.cells}
+        places = {
+            (cell.region, cell.period, key_text(self.coverage.held_key(dataset, cell.key))): cell for cell in each.cells
+        }
         held = dict(values_at(cx, dataset.code, list(places), self.state.epoch))
         keys = self._keys(dataset, each)
         # Of all that a record holds, this one element's value alone is looked at.
-        documents = ((cell, held.get(place, {}).get(element.code, {})) for place, cell in places.items())
+        exact = self._told_exactly(each, dataset)
+        documents = (
+            (cell, held.get(place, {}).get(element.code, {}) if exact[cell] else {}) for place, cell in places.items()
+        )
         return [
             self._cell(cell, dataset, element, document, keys)
             for cell, document in documents
             if document or cell.value is not None
         ]
+
+    def _told_exactly(self, each: Input, dataset: Dataset) -> dict[Cell, bool]:
+        """Of which cells it may be told what was reported and with which submission: not of those under a mask."""
+        keys = [f"key:{code}" for code in dataset.key]
+        rows = [(cell.region, cell.period, *cell.key) for cell in each.cells]
+        schema = {"region": pl.Int32, "period": pl.Int32, **dict.fromkeys(keys, pl.String)}
+        cells = pl.DataFrame(rows, schema=schema, orient="row")
+        return dict(zip(each.cells, self.coverage.told_exactly(each.reading.path, cells), strict=True))
 
     def _keys(self, dataset: Dataset, each: Input) -> frozenset[str]:
         """The key elements that may be told. A row's own key is the reader's already; of the records behind an

@@ -6,16 +6,19 @@ agreements that end need no rules of their own: whatever the reason, applying th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import orjson
 
 from app.errors import Problem
 from app.policy import gate
 from app.policy.callers import Caller
+from app.services.answered import answered_changes
 from app.services.answers import Answer, entity_tag
 from app.services.auditing import Auditing, Reading
 from app.services.differences import Between, Onward, Shown, entries, had_after
+from app.services.limits import Limits
 from app.services.mapped import MappedViews, mapped_state
 from app.services.naming import StateNames
 from app.services.past import view_at
@@ -32,6 +35,17 @@ class _Cursor:
 
     start: str | None = None
     steps: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangesPage:
+    """One page of changes. ``next`` is the cursor after it, ``more`` whether there is more at once."""
+
+    body: bytes
+    next: str
+    rows: int
+    more: bool
+    reading: Reading
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,10 @@ class ViewFollower:
 
     def changes(self, caller: Caller, code: str, since: str | None, limit: int | None, request_id: str) -> Answer:
         """What changed since a cursor, or everything. Raises 404 when nothing is left to see, 400 for a bad cursor."""
+        return self.answer(self.page(caller, code, since, limit), request_id)
+
+    def page(self, caller: Caller, code: str, since: str | None, limit: int | None) -> ChangesPage:
+        """The changes as of now, not witnessed yet: to be looked at by whoever waits, or given to ``answer``."""
         if limit is not None and not 1 <= limit <= LARGEST_PAGE:
             raise Problem("bad_request", f"limit 应为 1 至 {LARGEST_PAGE} 的整数 (limit is from 1 to {LARGEST_PAGE})")
         state, today = self._registry.state(), self._registry.today()
@@ -62,6 +80,11 @@ class ViewFollower:
         cursor = self._opened(caller, code, since)
         mapped = mapped_state(self._registry, self._views, state, code, str(view.version), view.plan, view.scope, today)
         name = self._names.name(caller, view, state.epoch, mapped)
+        question = {"since": since is not None, "limit": limit}
+        reading = Reading(caller, "changes", code, view.version, question, view.agreements, state.epoch, "")
+        if since is not None and cursor == _Cursor(name):
+            nothing = _body(code, view.version, [], since, more=False)
+            return ChangesPage(nothing, since, 0, False, replace(reading, snapshot=name))
         now = _Goal(name, view.version, Shown(mapped.mapped, view.spec.frequency), 0)
         goal, way, steps = self._way(caller, view, cursor, now)
         size = limit or PAGE
@@ -72,24 +95,33 @@ class ViewFollower:
         following = _Cursor(goal.name)
         if reached < way.size:
             following = _Cursor(cursor.start, (*steps, (goal.name, reached)))
-        body = b"".join(
-            (
-                orjson.dumps({"view": code, "version": goal.version})[:-1],
-                b',"changes":[',
-                b",".join(told),
-                b'],"next":',
-                orjson.dumps(self._sealed(caller, code, following)),
-                b',"more":',
-                b"true" if reached < way.size or goal.name != now.name else b"false",
-                b"}",
-            )
-        )
-        headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept", "ETag": entity_tag(body)}
-        question = {"since": since is not None, "limit": limit}
-        finish = self._auditing.begin(
-            Reading(caller, "changes", code, goal.version, question, view.agreements, state.epoch, request_id)
-        )
-        return Answer(200, "application/json", body, headers=headers, rows=len(told), finish=finish)
+        following_token = self._sealed(caller, code, following)
+        more = reached < way.size or goal.name != now.name
+        body = _body(code, goal.version, told, following_token, more=more)
+        fields = [field.name for field in goal.shown.mapped.fields]
+        reading = replace(reading, version=goal.version, snapshot=goal.name, answered=answered_changes(fields, told))
+        return ChangesPage(body, following_token, len(told), more, reading)
+
+    def answer(self, page: ChangesPage, request_id: str) -> Answer:
+        """The page as it is answered, its intent written."""
+        headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept", "ETag": entity_tag(page.body)}
+        reading = page.reading
+        answer = Answer(200, "application/json", page.body, headers=headers, rows=page.rows)
+        Limits(self._registry, self._registry.state(), reading.caller, reading.agreements).settle(answer)
+        answer.finish = self._auditing.begin(replace(reading, request_id=request_id))
+        return answer
+
+    def present(self, caller: Caller, code: str) -> tuple[str, str]:
+        """The name of what the caller may see of the view now, and the cursor of one who has just that."""
+        state, today = self._registry.state(), self._registry.today()
+        view = visible_view(state, caller, code, today)
+        mapped = mapped_state(self._registry, self._views, state, code, str(view.version), view.plan, view.scope, today)
+        name = self._names.name(caller, view, state.epoch, mapped)
+        return name, self.cursor(caller, code, name)
+
+    def cursor(self, caller: Caller, code: str, name: str) -> str:
+        """The cursor of one who has all of the state of that name."""
+        return self._sealed(caller, code, _Cursor(name))
 
     def _way(
         self, caller: Caller, view: VisibleView, cursor: _Cursor, now: _Goal
@@ -139,3 +171,18 @@ class ViewFollower:
         version = str(then.view.version)
         shown = mapped_state(self._registry, self._views, then.state, code, version, then.view.plan, scope, day)
         return then.view, Shown(shown.mapped, then.view.spec.frequency)
+
+
+def _body(code: str, version: int, told: Sequence[bytes], following: str, *, more: bool) -> bytes:
+    return b"".join(
+        (
+            orjson.dumps({"view": code, "version": version})[:-1],
+            b',"changes":[',
+            b",".join(told),
+            b'],"next":',
+            orjson.dumps(following),
+            b',"more":',
+            b"true" if more else b"false",
+            b"}",
+        )
+    )

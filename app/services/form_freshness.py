@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from app.catalogue.periods import Period
+from app.policy.scopes import Scope
 from app.services.form_matching import as_department
 from app.services.registry import CHINA, Registry, State
 from app.services.snapshot_sources import SnapshotSources
@@ -31,12 +32,12 @@ def freshness(registry: Registry, state: State, department: str, paths: Iterable
             by_dataset.setdefault(path.partition(".")[0], []).append(path.partition(".")[2])
     found: dict[str, Freshness] = {}
     for dataset, elements in by_dataset.items():
-        found.update(_of_dataset(registry, state, sources, dataset, elements))
+        found.update(_of_dataset(registry, state, scope, sources, dataset, elements))
     return found
 
 
 def _of_dataset(
-    registry: Registry, state: State, sources: SnapshotSources, dataset: str, elements: Sequence[str]
+    registry: Registry, state: State, scope: Scope, sources: SnapshotSources, dataset: str, elements: Sequence[str]
 ) -> dict[str, Freshness]:
     frame = sources.rows(dataset, elements).frame
     latest: dict[tuple[int, frozenset[int]], list[str]] = {}
@@ -54,7 +55,8 @@ def _of_dataset(
         for (period, regions), codes in latest.items():
             reported = last_reported(cx, dataset, period, codes, sorted(regions))
             for code in codes:
-                day = reported.get(code)
+                # Where records are hidden or masked, the day would tell of a report that may not be seen.
+                day = None if scope.refined(f"{dataset}.{code}") else reported.get(code)
                 found[f"{dataset}.{code}"] = {
                     "period": str(Period(frequency, period)) or None,
                     "reported_on": day.astimezone(CHINA).date().isoformat() if day else None,

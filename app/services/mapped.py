@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -11,13 +10,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
 
-import polars as pl
-
 from app.mapping.plan import Plan
 from app.mapping.run import Mapped, run
 from app.policy.scopes import Scope
+from app.services.frame_digests import frame_digest
+from app.services.refinements import conditions_on
 from app.services.registry import Registry, State
 from app.services.snapshot_sources import SnapshotSources
+from app.services.stops import met, stopping
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,15 @@ class MappedViews:
         return state
 
 
+@stopping("map")
 def mapped_state(
     registry: Registry, views: MappedViews, state: State, name: str, version: str, plan: Plan, scope: Scope, today: date
 ) -> MappedState:
     """The whole of ``plan`` (already restricted to visible fields) as ``scope`` lets it be seen at ``state``."""
     datasets = {path.partition(".")[0] for path in plan.elements}
+    conditions = conditions_on(state, scope, datasets)
+    # What a condition rests on is behind the answer too, seen or not.
+    datasets |= {path.partition(".")[0] for condition in conditions for path in condition.elements}
     key = (
         name,
         version,
@@ -82,15 +86,18 @@ def mapped_state(
         tuple(field.name for field in plan.fields),
         tuple(sorted((part, revision) for part, revision in state.part_revisions.items() if part[0] in datasets)),
         # Data without a period, and all of a view under present regions, is shown under those of today.
-        today if _undated(plan) else None,
+        today if _undated(plan) or any(condition.undated for condition in conditions) else None,
     )
 
     def compute() -> MappedState:
         sources = SnapshotSources(registry, state, scope, today)
         mapped = run(plan, sources, sources.coverage, state.regions, today)
-        return MappedState(mapped, frame_digest(mapped, f"{name}\0{version}"))
+        met(computed=1)
+        return MappedState(mapped, mapped_digest(mapped, f"{name}\0{version}"))
 
-    return views.get(key, compute)
+    found = views.get(key, compute)
+    met(fields=len(plan.fields), datasets=len(datasets), rows=found.mapped.frame.height)
+    return found
 
 
 def _undated(plan: Plan) -> bool:
@@ -98,42 +105,10 @@ def _undated(plan: Plan) -> bool:
     return undated or any(dataset.frequency == "once" for dataset in plan.datasets.values())
 
 
-def frame_digest(mapped: Mapped, prefix: str) -> str:
+def mapped_digest(mapped: Mapped, prefix: str) -> str:
     """A digest of everything the frame shows, apart from the registry's internal region ids."""
     digest = hashlib.blake2b(prefix.encode(), digest_size=32)
     for field in mapped.fields:
         digest.update(f"\0{field.name}\0{field.kind}\0{field.decimals}".encode())
-    digest.update(shown_bytes(mapped.frame.drop("region")))
+    digest.update(frame_digest(mapped.frame.drop("region")))
     return digest.hexdigest()
-
-
-def shown_bytes(frame: pl.DataFrame) -> memoryview:
-    """The values of a frame as bytes that depend on nothing else.
-
-    A cell that was made missing keeps what it held in memory, and an IPC stream carries that along; so every missing
-    value is filled with a zero first and told by a mark of its own. A number's width is not part of its value.
-    """
-    columns: list[pl.Expr] = []
-    for name, kind in frame.schema.items():
-        column = pl.col(name)
-        if kind.is_integer():
-            # Most columns fit 64 bits; those that do not are told as text.
-            column = column.cast(pl.Int64) if _fits_int64(frame[name]) else column.cast(pl.String)
-        elif kind == pl.Date:
-            column = column.cast(pl.Int32)
-        filled = column.fill_null("") if kind == pl.String else column.fill_null(strategy="zero")
-        if kind == pl.Boolean:
-            filled = pl.col(name).fill_null(value=False)
-        columns += [filled.alias(f"value:{name}"), pl.col(name).is_null().alias(f"missing:{name}")]
-    sink = io.BytesIO()
-    frame.select(columns).rechunk().write_ipc_stream(
-        sink, compression="uncompressed", compat_level=pl.CompatLevel.oldest()
-    )
-    return sink.getbuffer()
-
-
-def _fits_int64(column: pl.Series) -> bool:
-    if column.dtype != pl.Int128:
-        return True
-    low, high = column.min(), column.max()
-    return low is None or high is None or (int(str(low)) >= -(2**63) and int(str(high)) < 2**63)

@@ -53,6 +53,8 @@ class Question:
             "period": self.period, "region": self.region, "fields": self.fields, "filter": list(self.filters),
             "sort": self.sort, "limit": self.limit, "as_of": self.as_of, "format": self.format,
         }  # fmt: skip
+        if self.cursor is not None:
+            asked["cursor"] = True  # a further page of the same reading
         if self.provenance:
             asked["provenance"] = True
         if self.counts:

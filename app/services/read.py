@@ -17,13 +17,17 @@ from app.formats.writing_annotated import annotated_records
 from app.mapping.plan import OutputField
 from app.policy.callers import Caller
 from app.services.annotations import Note, check_annotated, notes_of
+from app.services.answered import answered
 from app.services.answers import Answer, entity_tag, matches
 from app.services.as_of import view_as_of
 from app.services.auditing import Auditing, Reading
 from app.services.coverage import region_expression
-from app.services.mapped import MappedViews, mapped_state, shown_bytes
+from app.services.frame_digests import frame_digest
+from app.services.limits import Limits
+from app.services.mapped import MappedViews, mapped_state
 from app.services.naming import StateNames
 from app.services.questions import LARGEST_PAGE, PAGE, Question, period_expression, read_periods, read_regions
+from app.services.receipts import Asked, Receipts
 from app.services.registry import Registry
 from app.services.view_drafts import coming_end
 from app.services.visible_views import VisibleView, require_coverage, visible_view
@@ -66,12 +70,29 @@ class ViewReader:
         self._views = views
         self._names = names
         self._auditing = auditing
+        self._receipts = Receipts(registry)
 
-    def read(self, caller: Caller, code: str, question: Question, if_none_match: str | None, request_id: str) -> Answer:
-        """The records of a view, audited before the first byte. Raises Problem for everything that is refused."""
+    def read(
+        self,
+        caller: Caller,
+        code: str,
+        question: Question,
+        if_none_match: str | None,
+        request_id: str,
+        receipt_of: Asked | None = None,
+        seen_as: Caller | None = None,
+    ) -> Answer:
+        """The records of a view, audited before the first byte. Raises Problem for everything that is refused.
+
+        With ``receipt_of`` an answer of 200 carries a receipt, and is made whole before it is sent. With ``seen_as``
+        the answer is that department's, to the byte; the audit has it under the caller's own name.
+        """
+        asker, caller = caller, seen_as or caller
         state = self._registry.state()
         today = self._registry.today()
         view = visible_view(state, caller, code, today)
+        # Looking at what a department sees uses up nothing of what it may ask.
+        limits = Limits(self._registry, state, caller, view.agreements if seen_as is None else ())
         _check_limit(question)
         position = self._position(question)
         asked = position.state if position is not None else question.as_of
@@ -96,7 +117,14 @@ class ViewReader:
             notes = partial(notes_of, self._registry, state, view, today, question, fields)
         chosen = Chosen(rows, fields, sort, notes, shown.mapped.notes)
         reading = Reading(
-            caller, "read", code, view.version, question.document(), view.agreements, state.epoch, request_id
+            asker if seen_as is None else replace(asker, department=seen_as.department),
+            "read" if seen_as is None else "read-as",
+            code,
+            view.version,
+            question.document(),
+            view.agreements,
+            state.epoch,
+            request_id,
         )
         name = self._names.name(caller, view, state.epoch, shown)
         if question.format == "json":
@@ -107,8 +135,24 @@ class ViewReader:
         if answer.stream is None and matches(if_none_match, etag):
             answer = Answer(304, answer.media_type, headers=answer.headers)
         answer.headers = {**answer.headers, **coming_end(state, view)}
+        reading = replace(reading, snapshot=name, answered=answer.answered)
+        limits.settle(answer)
+        try:
+            return self._witnessed(answer, reading, receipt_of)
+        except BaseException:
+            answer.abandon()
+            raise
+
+    def _witnessed(self, answer: Answer, reading: Reading, receipt_of: Asked | None) -> Answer:
         # Durable before the first byte leaves: an answer that cannot be witnessed is not given.
-        answer.finish = self._auditing.begin(reading)
+        if receipt_of is None or answer.status != 200:
+            answer.finish = self._auditing.begin(reading)
+            return answer
+        spooled = self._receipts.spooled(answer)
+        reading = replace(reading, digest=spooled.sha256)
+        answer.finish, place = self._auditing.witness(reading)
+        told = self._receipts.headers(receipt_of, spooled, reading, place)
+        answer.headers = {**answer.headers, **told}
         return answer
 
     def _position(self, question: Question) -> Opened | None:
@@ -135,7 +179,8 @@ class ViewReader:
         records = json_records(chosen.fields, cut.frame) if annotated is None else b"[" + b",".join(annotated) + b"]"
         body = b"".join((head, b',"records":', records, b",", orjson.dumps(tail)[1:]))
         headers = {**PRIVATE, "ETag": entity_tag(body), "Township-Snapshot": name}
-        return Answer(200, "application/json", body, headers=headers, rows=cut.frame.height)
+        told = answered([field.name for field in chosen.fields], cut.frame, view.spec.frequency)
+        return Answer(200, "application/json", body, headers=headers, rows=cut.frame.height, answered=told)
 
     def _whole(
         self,
@@ -170,13 +215,16 @@ class ViewReader:
         if matches(if_none_match, headers["ETag"]):
             return Answer(304, form.media_type, headers=headers)
         stream = None if body is not None else form.write(chosen.fields, frame)
-        return Answer(200, form.media_type, body or b"", stream=stream, headers=headers, rows=frame.height)
+        told = answered([field.name for field in chosen.fields], frame, view.spec.frequency)
+        return Answer(
+            200, form.media_type, body or b"", stream=stream, headers=headers, rows=frame.height, answered=told
+        )
 
     def _etag_of_stream(self, name: str, chosen: Chosen, frame: pl.DataFrame) -> str:
         # The bytes are a function of the fields and the frame, so their digest stands for the answer's.
         fields = [[field.name, field.kind, field.decimals] for field in chosen.fields]
         shown = frame.select([f"field:{field.name}" for field in chosen.fields])
-        return entity_tag(name, orjson.dumps(fields), bytes(shown_bytes(shown)))
+        return entity_tag(name, orjson.dumps(fields), frame_digest(shown))
 
 
 _AT_ONCE = 20_000  # rows up to which an answer is made whole, so that its digest is of its very bytes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -24,13 +24,18 @@ from app.errors import Problem
 from app.mapping.compile import compile_view
 from app.mapping.plan import Plan
 from app.mapping.spec import ViewSpec, parse_view
-from app.policy.agreements import Agreement, parse_agreement
+from app.policy.agreement_documents import parse_agreement
+from app.policy.agreements import Agreement
+from app.services.exports import Exports
+from app.services.quotas import Quotas
 from app.services.sealing import Sealer
 from app.services.tidying import SnapshotTidying
 from app.settings import Settings
 from app.snapshots.parts import Parts
 from app.store import definitions, epochs, records, regions, secrets
 from app.store.audit import AuditLog
+from app.store.audit_sequencer import AuditSequencer
+from app.store.audit_tree import AuditTree
 from app.store.database import Database
 from app.store.definitions import StoredDefinition
 
@@ -97,19 +102,24 @@ class Registry:
         self,
         settings: Settings,
         database: Database,
-        audit: AuditLog,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.settings = settings
         self.database = database
-        self.audit = audit
         self.clock = clock
+        self.audit_tree = AuditTree(database)
+        self._sequencer = AuditSequencer(self.audit_tree, settings.audit_checkpoint_seconds, clock)
+        self.audit = AuditLog(database, self._sequencer.told)
+        # What still has something to write when this process ends.
+        self.before_close: list[Callable[[], None]] = []
         with database.read() as cx:
             self.sealing_key = secrets.sealing_key(cx)
             lineage = secrets.lineage(cx)
         # A restored registry counts its epochs anew, so the files of another run of history are not its own.
         folder = Path(settings.data_dir) / "snapshots" / lineage
         self.parts = Parts(folder, settings.snapshot_memory_bytes)
+        self.quotas = Quotas(settings, database, clock)
+        self.exports = Exports(settings, database, clock)
         self._tidying = SnapshotTidying(self.parts)
         self.sealer = Sealer(self.sealing_key)
         self._lock = threading.Lock()
@@ -125,10 +135,13 @@ class Registry:
             lock_timeout=settings.lock_timeout_seconds,
             clock=clock,
         )
-        return cls(settings, database, AuditLog(database), clock)
+        return cls(settings, database, clock)
 
     def close(self) -> None:
+        for finish in self.before_close:
+            finish()
         self.audit.close()
+        self._sequencer.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -160,6 +173,11 @@ class Registry:
                 self._present = loaded
                 self._tidying.changed(self._parts_in_use)
             return loaded
+
+    def purposes(self, agreements: Sequence[str]) -> list[str]:
+        """The purposes of agreements by their codes, as last known: no look at the database."""
+        known = self._present.agreements if self._present is not None else {}
+        return [known[code].agreement.purpose for code in agreements if code in known]
 
     def _parts_in_use(self) -> set[tuple[str, int, int]]:
         states = [state for state in (self._present, *self._past.values()) if state is not None]

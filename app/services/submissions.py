@@ -6,26 +6,26 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from app.catalogue.model import Dataset
-from app.catalogue.periods import Period
 from app.errors import Problem
 from app.intake import ChangeSet, Context, compare
-from app.intake.cells import CellReader
-from app.intake.key_text import key_text
-from app.intake.quantities import CellFault
 from app.policy import gate
 from app.policy.callers import Caller
 from app.policy.scopes import Permit
 from app.services.directory import known_dataset
 from app.services.pending import reading_of_document
+from app.services.record_places import read_key, read_period
 from app.services.registry import Registry, State
+from app.services.renewal_by_report import renew_reported
 from app.services.revisions import revision_within, sealed_revision
-from app.services.submit import body_of, may_write, stamped
+from app.services.submit import body_of, may_write, stamped, told_counts
+from app.services.surroundings import surroundings
+from app.services.withdrawal_notices import WithdrawalNotice
 from app.store import records
 from app.store import submissions as kept
 from app.store.submissions import StoredSubmission, Viewpoint
 
-Status = Literal["applied", "pending", "checked", "rejected"]
+Status = Literal["applied", "pending", "checked", "rejected", "refused", "withdrawn"]
+_ENDED = ("refused", "withdrawn")  # waited for a second person, and will not be stored
 _PAGE = 100
 _LARGEST_PAGE = 1_000
 
@@ -76,11 +76,14 @@ def _summary(registry: Registry, item: StoredSubmission) -> dict[str, Any]:
         "mode": item.mode,
         "status": item.status,
         "filename": item.filename,
-        "counts": dict(item.counts),
+        **told_counts(item.counts),
         "created_at": item.created_at.isoformat() if item.created_at else None,
         "created_by": item.created_by,
-        "confirmed_at": item.confirmed_at.isoformat() if item.confirmed_at else None,
-        "confirmed_by": item.confirmed_by,
+        "confirmed_at": item.confirmed_at.isoformat() if item.confirmed_at and item.status == "applied" else None,
+        "confirmed_by": item.confirmed_by if item.status == "applied" else None,
+        "ended_at": item.confirmed_at.isoformat() if item.confirmed_at and item.status in _ENDED else None,
+        "ended_by": item.confirmed_by if item.status in _ENDED else None,
+        "reason": item.reason,
     }
 
 
@@ -88,7 +91,7 @@ def submission(registry: Registry, caller: Caller, identity: str) -> dict[str, A
     """One submission with its findings. Raises 404 also for one that the caller may not see."""
     state = registry.state()
     with registry.database.read() as cx:
-        found = _visible(registry, state, caller, identity, cx)
+        found = visible_submission(registry, state, caller, identity, cx)
         dataset = state.catalogue.datasets[found.dataset]
         revision = revision_within(registry, cx, state, dataset, _roots(caller))
     return {**_summary(registry, found), **body_of(found, revision)}
@@ -98,7 +101,8 @@ def _roots(caller: Caller) -> frozenset[int] | None:
     return frozenset({caller.region_id}) if caller.region_id is not None else None
 
 
-def _visible(registry: Registry, state: State, caller: Caller, identity: str, cx: Any) -> StoredSubmission:
+def visible_submission(registry: Registry, state: State, caller: Caller, identity: str, cx: Any) -> StoredSubmission:
+    """The submission, if the caller may see it; the same 404 for one that is not there."""
     found = kept.get(cx, identity, viewpoint(registry, state, caller))
     if found is None or found.dataset not in state.catalogue.datasets:
         raise Problem("not_found", f"没有填报记录 {identity} (there is no such submission)")
@@ -109,7 +113,7 @@ def confirm(registry: Registry, caller: Caller, identity: str) -> dict[str, Any]
     """The second person confirms: what waits is judged against what is held now, and stored."""
     state = registry.state()
     with registry.database.write() as write:
-        found = _visible(registry, state, caller, identity, write.connection)
+        found = visible_submission(registry, state, caller, identity, write.connection)
         dataset = state.catalogue.datasets[found.dataset]
         if found.status != "pending":
             raise Problem("conflict", f"该填报的状态为 {found.status}，无需确认 (it does not wait for a confirmation)")
@@ -118,9 +122,16 @@ def confirm(registry: Registry, caller: Caller, identity: str) -> dict[str, Any]
         today = registry.today()
         if not all(may_write(state, permit, row.region_id, row.period, today) for row in reading.rows):
             raise Problem("forbidden", "有无权确认的行政区划 (some regions lie outside the caller's own)")
-        context = Context(dataset, state.catalogue, state.regions, today)
+        context = Context(
+            dataset,
+            state.catalogue,
+            state.regions,
+            today,
+            may_write=lambda region, when: may_write(state, permit, region, when, today),
+        )
         held = records.held(write.connection, dataset.code, [row.record_key for row in reading.rows])
-        changes: ChangeSet = compare(reading, held, context)
+        around = surroundings(write.connection, state, permit, reading, context)
+        changes: ChangeSet = compare(reading, held, context, around)
         if not changes.acceptable:
             raise Problem("conflict", "数据已变化，须重新填报 (it no longer passes; report again)", changes.findings)
         epoch = records.apply(write, permit, identity, dataset.code, stamped(changes, identity))
@@ -130,10 +141,11 @@ def confirm(registry: Registry, caller: Caller, identity: str) -> dict[str, Any]
             identity,
             dataset.code,
             status="applied",
-            counts=changes.counts,
+            counts=changes.ledger,
             findings=found.findings,
             epoch=epoch,
         )
+        renew_reported(write, permit, dataset, reading, identity)
         after = kept.get(write.connection, identity, Viewpoint(everything=True))
         revision = sealed_revision(registry, write.connection, state, dataset, permit)
     return body_of(after or found, revision)
@@ -154,15 +166,17 @@ def withdraw(
     permit = gate.permit_submission(caller, dataset)
     if not isinstance(reason, str) or not reason.strip():
         raise Problem("bad_request", '须在请求体中说明理由: {"reason": "…"} (a reason is needed)')
-    when = _period_of(dataset, period)
+    when = read_period(dataset, period)
     region_id = _region_of(state, permit, region, today if when.frequency == "once" else when.end, caller)
     if not may_write(state, permit, region_id, when, today):
         raise Problem("forbidden", f"无权撤回 {region} 的记录 (the region is not the caller's)")
-    place = _key_of(state, dataset, key)
+    place = read_key(state, dataset, key)
+    early = WithdrawalNotice(registry, state, dataset, (region_id, when, place))
     with registry.database.write() as write:
         epoch = records.withdraw(write, permit, dataset.code, region_id, when, place, reason.strip())
         if epoch is None:
             raise Problem("not_found", "没有这条记录 (there is no such record)")
+        early.tell(write, epoch)
         revision = sealed_revision(registry, write.connection, state, dataset, permit)
     named = state.regions.state(region_id, today if when.frequency == "once" else when.end)
     return {
@@ -173,33 +187,6 @@ def withdraw(
         "revision": revision,
         **dict(zip(dataset.key, place, strict=True)),
     }
-
-
-def _key_of(state: State, dataset: Dataset, given: Mapping[str, str]) -> tuple[str, ...]:
-    """The key as it is kept, from texts as a sheet would have them: a code by its label, a number with a leading zero."""
-    if set(given) != set(dataset.key):
-        raise Problem("bad_request", f"须给出主键 {', '.join(dataset.key) or '（无）'} (exactly the key elements)")
-    key: list[str] = []
-    for name in dataset.key:
-        read = CellReader(dataset.by_code[name], state.catalogue).read(given[name])
-        text = None if isinstance(read, CellFault) else key_text(read)
-        if text is None:
-            raise Problem("bad_request", f"主键 {name} 的值 {given[name]!r} 不合要求 (not a value of the key element)")
-        key.append(text)
-    return tuple(key)
-
-
-def _period_of(dataset: Dataset, text: str | None) -> Period:
-    if dataset.frequency == "once":
-        if text:
-            raise Problem("bad_request", "该数据集不分期间 (the dataset has no periods)")
-        return Period("once", 0)
-    if not text:
-        raise Problem("bad_request", "须给出 period (a period is needed)")
-    try:
-        return Period.parse(text, dataset.frequency)
-    except ValueError as error:
-        raise Problem("bad_request", f"期间 {text!r} 不合要求: {error}") from error
 
 
 def _region_of(state: State, permit: Permit, code: str | None, day: Any, caller: Caller) -> int:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import orjson
 
@@ -16,13 +16,16 @@ from app.catalogue.values import Reported
 from app.errors import Finding, Problem
 from app.formats.reading import read_workbook
 from app.intake import ChangeSet, Context, Reading, RecordChange, compare, read_json_rows, read_workbook_rows
+from app.intake.packed import PackedValues
 from app.policy import gate
 from app.policy.callers import Caller
 from app.policy.scopes import Permit
 from app.services.pending import document_of_reading
 from app.services.recognise import recognise
 from app.services.registry import Registry, State
+from app.services.renewal_by_report import renew_reported
 from app.services.revisions import sealed_revision
+from app.services.surroundings import surroundings
 from app.services.view_submission import Plain, ThroughView, through_view
 from app.store import idempotency, records, submissions
 from app.store.database import Write
@@ -36,7 +39,8 @@ Mode = Literal["apply", "check"]
 class SubmissionRequest:
     """What was handed in: a workbook (``data`` and ``filename``) or JSON ``rows``, and what is said about it.
 
-    ``view``: it is laid out as this view, and is read back through it.
+    ``view``: it is laid out as this view, and is read back through it. ``file_digest``: of a stream of rows that is read
+    from a file piece by piece, its SHA-256.
     """
 
     dataset: str | None
@@ -48,11 +52,12 @@ class SubmissionRequest:
     rows: Sequence[Any] | None = None
     idempotency_key: str | None = None
     view: str | None = None
+    file_digest: str | None = None
 
     def digest(self) -> str:
         said = [self.dataset, self.period, self.region, self.mode, self.filename, self.rows]
         digest = hashlib.sha256(orjson.dumps([*said, self.view] if self.view is not None else said, default=str))
-        digest.update(self.data or b"")
+        digest.update(self.data or (self.file_digest or "").encode())
         return digest.hexdigest()
 
 
@@ -65,42 +70,52 @@ class Outcome:
     replayed: bool = False
 
 
+class Verdict(Protocol):
+    """What a submission came to: every finding that is told, and the counts of its rows."""
+
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+
+    @property
+    def ledger(self) -> dict[str, int]: ...
+
+
 def submit(registry: Registry, caller: Caller, request: SubmissionRequest) -> Outcome:
     """Take in a submission. Raises Problem: 403, 404, 413, 415, or 422 with every fault of what was handed in."""
     state = registry.state()
-    known = _replay(registry, caller, request)
+    known = replay(registry, caller, request)
     if known is not None:
         return known
     lens = _through_view(registry, state, caller, request)
-    dataset = lens.dataset if lens is not None else _dataset(registry, state, caller, request)
+    dataset = lens.dataset if lens is not None else dataset_of(registry, state, caller, request)
     permit = gate.permit_submission(caller, dataset)
     identity = new_id()
     try:
-        context = _context(registry, state, permit, dataset, request)
+        context = context_of(registry, state, permit, dataset, request)
     except Problem as fault:
         if fault.code != "invalid_submission":
             raise
         # What is said about the whole is wrong, so nothing below it can be judged; it was tried all the same.
         nothing = ChangeSet([], [], [], list(fault.findings), 0, 0)
-        return _attempt(registry, state, permit, dataset, request, identity, nothing)
+        return keep_attempt(registry, state, permit, dataset, request, identity, nothing)
     read = lens.read(context) if lens is not None else Plain(_read(request, context))
-    _refuse_foreign_regions(read.findings)
+    refuse_foreign_regions(read.findings)
     if request.mode == "check":
         with registry.database.read() as cx:
             held = records.held(cx, dataset.code, read.keys)
-        reading = read.settled(held)
-        changes = compare(reading, held, context)
+            reading = read.settled(held)
+            changes = compare(reading, held, context, surroundings(cx, state, permit, reading, context))
     else:
         with registry.database.write() as write:
-            again = _recorded(write, caller, request)
+            again = recorded(write, caller, request)
             if again is not None:
                 return again
             held = records.held(write.connection, dataset.code, read.keys)
             reading = read.settled(held)
-            changes = compare(reading, held, context)
+            changes = compare(reading, held, context, surroundings(write.connection, state, permit, reading, context))
             if changes.acceptable:
                 return _store(registry, state, write, permit, dataset, request, identity, reading, changes)
-    return _attempt(registry, state, permit, dataset, request, identity, changes)
+    return keep_attempt(registry, state, permit, dataset, request, identity, changes)
 
 
 def _store(
@@ -115,7 +130,7 @@ def _store(
     changes: ChangeSet,
 ) -> Outcome:
     pending = dataset.confirmation == "second_person" and bool(changes.new or changes.changed)
-    stored = _submission(
+    stored = submission_of(
         state, permit, dataset, request, identity, changes, "pending" if pending else "applied", registry.today()
     )
     if pending:
@@ -125,24 +140,25 @@ def _store(
         epoch = records.apply(write, permit, identity, dataset.code, stamped(changes, identity))
         if epoch is not None:
             submissions.set_epoch(write, permit, identity, epoch)
+        renew_reported(write, permit, dataset, reading, identity)
     revision = sealed_revision(registry, write.connection, state, dataset, permit)
     outcome = Outcome(202 if pending else 201, body_of(stored, revision))
-    _record(write, permit.caller, request, outcome)
+    record(write, permit.caller, request, outcome)
     return outcome
 
 
-def _attempt(
+def keep_attempt(
     registry: Registry,
     state: State,
     permit: Permit,
     dataset: Dataset,
     request: SubmissionRequest,
     identity: str,
-    changes: ChangeSet,
+    changes: Verdict,
 ) -> Outcome:
     """Keep that it was tried, and nothing else; a check is answered whatever it found."""
     status = "checked" if request.mode == "check" else "rejected"
-    stored = _submission(state, permit, dataset, request, identity, changes, status, registry.today())
+    stored = submission_of(state, permit, dataset, request, identity, changes, status, registry.today())
     with registry.database.write() as write:
         submissions.insert(write, permit, stored)
         revision = sealed_revision(registry, write.connection, state, dataset, permit)
@@ -150,7 +166,7 @@ def _attempt(
         outcome = (
             Outcome(200, body) if status == "checked" else Outcome(422, _refusal(body, changes.findings).document())
         )
-        _record(write, permit.caller, request, outcome)
+        record(write, permit.caller, request, outcome)
     if status == "rejected":
         raise _refusal(body, changes.findings)
     return outcome
@@ -158,7 +174,8 @@ def _attempt(
 
 def _refusal(body: Mapping[str, Any], findings: Sequence[Finding]) -> Problem:
     errors = sum(1 for finding in findings if finding.severity == "error")
-    extra = {key: body[key] for key in ("id", "dataset", "period", "mode", "counts")}
+    told = ("id", "dataset", "period", "mode", "counts", "passed_over", "refused", "findings_total")
+    extra = {key: body[key] for key in told if key in body}
     detail = f"共 {errors} 处错误，未存入任何内容 ({errors} faults; nothing was stored)"
     # ``status`` is the number RFC 9457 has there, so the submission's own state is ``submission_status``.
     return Problem("invalid_submission", detail, findings, extra={**extra, "submission_status": "rejected"})
@@ -168,6 +185,8 @@ def stamped(changes: ChangeSet, identity: str) -> ChangeSet:
     """The changes with the submission's id on every value that it brought."""
 
     def stamp(change: RecordChange) -> RecordChange:
+        if isinstance(change.values, PackedValues):
+            return replace(change, values=change.values.kept(identity))
         values = {
             code: _brought(value, identity) if code in change.changed else value
             for code, value in change.values.items()
@@ -191,9 +210,18 @@ def body_of(stored: StoredSubmission, revision: str) -> dict[str, Any]:
         "mode": stored.mode,
         "status": stored.status,
         "revision": revision,
-        "counts": dict(stored.counts),
+        **told_counts(stored.counts),
         "findings": list(stored.findings),
     }
+
+
+def told_counts(kept: Mapping[str, int]) -> dict[str, Any]:
+    """The counts of a submission, and beside them the rows of the file that are no records: passed over, refused.
+
+    ``findings_total`` is told where there were more findings than are kept.
+    """
+    beside = {key: kept[key] for key in ("passed_over", "refused", "findings_total") if key in kept}
+    return {"counts": {key: number for key, number in kept.items() if key not in beside}, **beside}
 
 
 def may_write(state: State, permit: Permit, region_id: int, period: Period, today: date) -> bool:
@@ -204,7 +232,7 @@ def may_write(state: State, permit: Permit, region_id: int, period: Period, toda
     return bool(permit.roots & {region_id, *state.regions.ancestors(region_id, day)})
 
 
-def _dataset(registry: Registry, state: State, caller: Caller, request: SubmissionRequest) -> Dataset:
+def dataset_of(registry: Registry, state: State, caller: Caller, request: SubmissionRequest) -> Dataset:
     if request.dataset is None:
         return recognise(registry, state, caller, request.data, request.filename, request.period)
     dataset = state.catalogue.datasets.get(request.dataset)
@@ -213,7 +241,9 @@ def _dataset(registry: Registry, state: State, caller: Caller, request: Submissi
     return dataset
 
 
-def _context(registry: Registry, state: State, permit: Permit, dataset: Dataset, request: SubmissionRequest) -> Context:
+def context_of(
+    registry: Registry, state: State, permit: Permit, dataset: Dataset, request: SubmissionRequest
+) -> Context:
     today = registry.today()
     period = _period(dataset, request.period)
     region_id = None
@@ -278,19 +308,19 @@ def _through_view(registry: Registry, state: State, caller: Caller, request: Sub
     return through_view(registry, state, caller, request.view, request.dataset, request.rows, file)
 
 
-def _refuse_foreign_regions(findings: Sequence[Finding]) -> None:
+def refuse_foreign_regions(findings: Sequence[Finding]) -> None:
     foreign = [finding for finding in findings if finding.code == "forbidden_region"]
     if foreign:
         raise Problem("forbidden", "有无权填报的行政区划 (some regions may not be written by the caller)", foreign)
 
 
-def _submission(
+def submission_of(
     state: State,
     permit: Permit,
     dataset: Dataset,
     request: SubmissionRequest,
     identity: str,
-    changes: ChangeSet,
+    changes: Verdict,
     status: str,
     today: date,
 ) -> StoredSubmission:
@@ -302,10 +332,10 @@ def _submission(
         region_id=caller.region_id if request.region is None else _requested_region(state, request, today),
         mode=request.mode,
         status=status,
-        channel="json" if request.rows is not None else "workbook",
+        channel="json" if request.rows is not None else "workbook" if request.data is not None else "ndjson",
         filename=request.filename,
-        file_digest=hashlib.sha256(request.data).hexdigest() if request.data is not None else None,
-        counts=changes.counts,
+        file_digest=hashlib.sha256(request.data).hexdigest() if request.data is not None else request.file_digest,
+        counts=changes.ledger,
         findings=[finding.document() for finding in changes.findings],
         created_by=caller.credential_id,
         by_department=caller.department,
@@ -323,14 +353,14 @@ def _requested_region(state: State, request: SubmissionRequest, today: date) -> 
     return state.regions.holder(request.region, day)
 
 
-def _replay(registry: Registry, caller: Caller, request: SubmissionRequest) -> Outcome | None:
+def replay(registry: Registry, caller: Caller, request: SubmissionRequest) -> Outcome | None:
     if request.idempotency_key is None:
         return None
     with registry.database.read() as cx:
         return _matching(idempotency.find(cx, caller.credential_id, request.idempotency_key), request)
 
 
-def _recorded(write: Write, caller: Caller, request: SubmissionRequest) -> Outcome | None:
+def recorded(write: Write, caller: Caller, request: SubmissionRequest) -> Outcome | None:
     if request.idempotency_key is None:
         return None
     return _matching(idempotency.find(write.connection, caller.credential_id, request.idempotency_key), request)
@@ -344,7 +374,7 @@ def _matching(found: idempotency.Kept | None, request: SubmissionRequest) -> Out
     return Outcome(found.status, found.body, replayed=True)
 
 
-def _record(write: Write, caller: Caller, request: SubmissionRequest, outcome: Outcome) -> None:
+def record(write: Write, caller: Caller, request: SubmissionRequest, outcome: Outcome) -> None:
     if request.idempotency_key is not None:
         idempotency.keep(
             write, caller.credential_id, request.idempotency_key, request.digest(), outcome.status, outcome.body

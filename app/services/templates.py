@@ -9,7 +9,7 @@ from app.formats.template import template
 from app.policy import gate
 from app.policy.callers import Caller
 from app.services.directory import known_dataset
-from app.services.registry import Registry
+from app.services.registry import Registry, State
 from app.store import current
 
 _MOST_ROWS = 20_000
@@ -48,7 +48,15 @@ def dataset_template(registry: Registry, caller: Caller, code: str, period: str 
     rows.sort(key=lambda item: item.code)
     with registry.database.read() as cx:
         held = current.records_of(cx, code, ids, when.ordinal)
-    return template(dataset, state.catalogue, when, rows, held)
+    return template(dataset, state.catalogue, when, rows, held, led_by=_other_source(state, caller, dataset))
+
+
+def _other_source(state: State, caller: Caller, dataset: Dataset) -> str | None:
+    """The name of the department that leads a dataset, where a region asks for its workbook; None where it may fill it."""
+    if caller.kind != "region" or dataset.source_department is None:
+        return None
+    department = state.catalogue.departments.get(dataset.source_department)
+    return department.name if department is not None else dataset.source_department
 
 
 def _period(dataset: Dataset, text: str | None) -> Period:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
 
 import orjson
 
@@ -12,10 +12,13 @@ from app.formats.form_workbook import FormBinding
 from app.formats.writing import FORMATS
 from app.mapping.plan import OutputField
 from app.policy.callers import Caller
+from app.services.answered import answered
 from app.services.answers import Answer, entity_tag, matches
 from app.services.auditing import Auditing, Reading
 from app.services.coverage import region_expression
-from app.services.mapped import MappedViews, mapped_state, shown_bytes
+from app.services.frame_digests import frame_digest
+from app.services.limits import Limits
+from app.services.mapped import MappedViews, mapped_state
 from app.services.questions import Span, period_expression, read_periods, read_regions
 from app.services.registry import Registry
 from app.services.view_drafts import coming_end
@@ -47,6 +50,7 @@ class ViewFormReader:
         registry = self._registry
         state, today = registry.state(), registry.today()
         view = visible_view(state, caller, code, today)
+        limits = Limits(registry, state, caller, view.agreements)
         spans = read_periods(period, view.spec.frequency)
         codes = read_regions(region)
         require_coverage(view, state, codes, spans, today)
@@ -80,6 +84,10 @@ class ViewFormReader:
             answer = Answer(200, kind.media_type, body, headers=headers, rows=frame.height)
         question = {key: value for key, value in (("period", period), ("region", region)) if value is not None}
         reading = Reading(caller, "form", code, view.version, question, view.agreements, state.epoch, request_id)
+        if not fresh:
+            told = answered([field.name for field in shown.mapped.fields], frame, view.spec.frequency)
+            reading = replace(reading, answered=told)
+        limits.settle(answer)
         answer.finish = self._auditing.begin(reading)
         return answer
 
@@ -98,7 +106,7 @@ def _etag(content: FormContent, bound: form_templates.StoredForm | None) -> str:
     form = [bound.digest, bound.binding] if bound is not None else None
     rows = content.frame.select([f"field:{field.name}" for field in content.fields])
     head = orjson.dumps([_LAYOUT, content.title, content.period, fields, form], option=orjson.OPT_SORT_KEYS)
-    return entity_tag(head, hashlib.sha256(shown_bytes(rows)).digest())
+    return entity_tag(head, frame_digest(rows))
 
 
 def _told(field: OutputField) -> list[object]:

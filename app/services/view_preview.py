@@ -61,6 +61,17 @@ def preview(registry: Registry, caller: Caller, code: str, body: Any) -> dict[st
     }
 
 
+def asked(registry: Registry, caller: Caller, code: str, body: Any) -> dict[str, Any]:
+    """The question of a preview for the audit: the elements whose values it shows. Empty where there will be none."""
+    stored = registry.state().views.get(code)
+    if not caller.administers or (body is None and stored is None):
+        return {}
+    if body is None and stored is not None:
+        return {"elements": sorted(stored.plan.elements)}
+    plan, _ = check_view(as_written(dict(body), code), f"view:{code}", registry.state().catalogue)
+    return {"elements": sorted(plan.elements)} if plan is not None else {}
+
+
 def told_at_save(registry: Registry, caller: Caller, code: str) -> dict[str, Any]:
     """What the saver of a mapping should know: its warnings, and codes of present records that have no target."""
     permit = gate.permit_administration(caller)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from app.catalogue.building import describe_changes
 from app.catalogue.documents import Kind
 from app.errors import Fault, Problem
 from app.mapping.diff import changes
@@ -104,11 +105,15 @@ def versions_of(registry: Registry, caller: Caller, kind: str, code: str) -> lis
             "created_at": item.created_at.isoformat(),
             "created_by": item.created_by,
             "etag": etag_of(item),
-            "changes": differences(item.body, before.body) if before and kind == "view" else [],
+            "changes": _changed(kind, item.body, before.body) if before else [],
             "body": item.body,
         }
         for item, before in zip(found, older, strict=True)
     ]
+
+
+def _changed(kind: str, new: dict[str, Any], old: dict[str, Any]) -> list[str]:
+    return differences(new, old) if kind == "view" else describe_changes(cast("Kind", kind), old, new)
 
 
 def differences(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from app.policy.callers import Caller
 from app.policy.scopes import Grant, Scope
 from app.services.questions import Span
 from app.services.registry import State, StoredView
+from app.services.stops import stopping
 
 _NO_VIEW = "没有这个视图 (there is no such view)"
 
@@ -53,6 +54,7 @@ def department_scope(state: State, caller: Caller, today: date) -> Scope:
     return cast("Scope", found)
 
 
+@stopping("gate")
 def visible_view(state: State, caller: Caller, code: str, today: date) -> VisibleView:
     """The view; a view that is not there and one that the caller may not see give the same 404."""
     found = _visible(state, state.views.get(code), caller, department_scope(state, caller, today))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,31 @@ def refuse_unwritable(document: Any) -> None:
         kept = False
     if not kept:
         raise Problem("bad_request", "文字中含有空字符或残缺的字符 (a text holds NUL or half a character)")
+
+
+def refuse_deep(body: bytes) -> None:
+    """Raise ``Problem`` (bad_request) where JSON nests deeper than ``DEEPEST``; what is no JSON is left to its reader."""
+    left = _peeled(body)
+    # A bracket within a text is no nesting; only where there is doubt are the texts taken out.
+    if left and _peeled(_TEXT.sub(b"", body)):
+        raise Problem("bad_request", f"JSON 嵌套超过 {DEEPEST} 层 (the JSON nests too deep)")
+
+
+def _peeled(body: bytes) -> bytes:
+    """The brackets that are left when the innermost pairs were taken away ``DEEPEST`` times."""
+    left = body.translate(None, _NO_BRACKETS)
+    for _ in range(DEEPEST):
+        shorter = left.replace(b"[]", b"").replace(b"{}", b"")
+        if len(shorter) == len(left):
+            return b"" if _OPENED_DEEP.search(shorter) is None else shorter
+        left = shorter
+    return left
+
+
+DEEPEST = 64
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NO_BRACKETS = bytes(sign for sign in range(256) if sign not in b"[]{}")
+_OPENED_DEEP = re.compile(rb"[\[{]{%d}" % (DEEPEST + 1))
 
 
 def _texts(document: Any) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -56,6 +56,14 @@ class Recipe:
                 except UnitMismatch:
                     return False
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class PartChanges:
+    """What leads from one revision of a part to a later one: versions that are no longer shown, and rows that now are."""
+
+    gone: Sequence[int]
+    rows: Iterable[PartRow]
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def _vectorised(numbers: pl.Series, units: pl.Series, factors: Mapping[str | Non
     product = pl.col("integer")
     if set(multipliers.values()) - {1}:
         product = product * _by_unit(multipliers)
-    return _reduced(integers.select(product).to_series(), scale)
+    return reduced(integers.select(product).to_series(), scale)
 
 
 def _plainly(numbers: pl.Series) -> pl.Series:
@@ -95,8 +95,8 @@ def _by_unit(multipliers: Mapping[str | None, int]) -> pl.Expr:
     return choice
 
 
-def _reduced(integers: pl.Series, scale: int) -> ExactColumn:
-    """The column over its least scale."""
+def reduced(integers: pl.Series, scale: int) -> ExactColumn:
+    """The column of Int128 ``integers`` over its least scale. Raises ``NotRepresentableError``."""
     frame = pl.DataFrame({"integer": integers})
     divisor = scale
     while divisor > 1:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from app.catalogue.model import Dataset
 from app.catalogue.units import UnitTable
-from app.snapshots.building import PartRow, build_part
+from app.snapshots.building import BuiltPart, PartChanges, PartError, PartRow, build_part
 from app.snapshots.part_files import (
     SUFFIX,
     DamagedPartError,
@@ -25,9 +25,13 @@ from app.snapshots.part_files import (
     part_in_memory,
     write_part,
 )
+from app.snapshots.revising import revised_part
 
 PartName = tuple[str, int, int]  # dataset, year, revision
+Load = Callable[[], Iterable[PartRow]]
+LoadChanges = Callable[[int], PartChanges]  # since an earlier revision
 
+_LOOKED_AT = 3  # earlier revisions that are tried as a basis
 _log = logging.getLogger(__name__)
 
 
@@ -64,11 +68,18 @@ class Parts:
         self._lock = threading.Lock()
 
     def open(
-        self, dataset: Dataset, units: UnitTable, year: int, revision: int, load: Callable[[], Iterable[PartRow]]
+        self,
+        dataset: Dataset,
+        units: UnitTable,
+        year: int,
+        revision: int,
+        load: Load,
+        changes: LoadChanges | None = None,
     ) -> Part:
         """The part of ``dataset`` and ``year`` at ``revision``; ``load`` gives its rows and is called only to build it.
 
-        Many threads may ask at once: one of them builds. Raises ``PartError`` where the truth cannot be represented,
+        Where an earlier revision is at hand, ``changes`` since then are asked for instead, so that a new revision
+        costs what was changed, not what is held. Many threads may ask at once: one of them builds. Raises ``PartError`` where the truth cannot be represented,
         and what ``load`` raises.
         """
         name = (dataset.code, year, revision)
@@ -82,7 +93,7 @@ class Parts:
             with turn.lock:
                 found = self._recall(name, dataset, units)
                 if found is None:
-                    found = self._open_or_build(dataset, units, year, revision, load)
+                    found = self._open_or_build(dataset, units, year, revision, load, changes)
                     self._keep(name, _Held(found, dataset, units))
                 return found
         finally:
@@ -147,24 +158,65 @@ class Parts:
                 self._size -= oldest.part.size
 
     def _open_or_build(
-        self, dataset: Dataset, units: UnitTable, year: int, revision: int, load: Callable[[], Iterable[PartRow]]
+        self,
+        dataset: Dataset,
+        units: UnitTable,
+        year: int,
+        revision: int,
+        load: Load,
+        changes: LoadChanges | None,
     ) -> Part:
         folder = folder_of(self._folder, dataset.code, year)
-        for path in candidates(folder, revision):
-            try:
-                part = open_part(path)
-            except DamagedPartError as error:
-                _log.warning("a damaged part is built anew: %s", error)
-                with suppress(OSError):
-                    path.unlink()
-                continue
-            except OSError:  # deleted meanwhile, or not ours to read
-                continue
-            if part.recipe.fits(dataset, units):
-                return part
-        built = build_part(dataset, units, load())
+        found = _first_fitting(candidates(folder, revision), dataset, units)
+        if found is not None:
+            return found
+        built = self._revised(folder, dataset, units, year, revision, changes) if changes else None
+        if built is None:
+            built = build_part(dataset, units, load())
         try:
             return open_part(write_part(folder, revision, built))
         except OSError as error:  # the folder was deleted meanwhile, or there is no room in it
             _log.warning("a part is kept in memory only: %s", error)
             return part_in_memory(built)
+
+    def _revised(
+        self, folder: Path, dataset: Dataset, units: UnitTable, year: int, revision: int, changes: LoadChanges
+    ) -> BuiltPart | None:
+        """The part from the latest earlier revision at hand; None where there is none, or it does not lead there."""
+        with self._lock:
+            held = {
+                name[2]: kept.part
+                for name, kept in self._held.items()
+                if name[:2] == (dataset.code, year) and name[2] < revision
+            }
+        files: dict[int, list[Path]] = {}
+        for path in folder.glob(f"*{SUFFIX}"):
+            name = self._name_of(path)
+            if name is not None and name[2] < revision:
+                files.setdefault(name[2], []).append(path)
+        for since in sorted({*held, *files}, reverse=True)[:_LOOKED_AT]:
+            part = held.get(since) or _first_fitting(sorted(files.get(since, [])), dataset, units)
+            if part is None or not part.recipe.fits(dataset, units):
+                continue
+            try:
+                return revised_part(part, dataset, units, changes(since))
+            except PartError:
+                return None
+        return None
+
+
+def _first_fitting(paths: Iterable[Path], dataset: Dataset, units: UnitTable) -> Part | None:
+    """The first of the files that is whole and still right; damaged ones are deleted."""
+    for path in paths:
+        try:
+            part = open_part(path)
+        except DamagedPartError as error:
+            _log.warning("a damaged part is built anew: %s", error)
+            with suppress(OSError):
+                path.unlink()
+            continue
+        except OSError:  # deleted meanwhile, or not ours to read
+            continue
+        if part.recipe.fits(dataset, units):
+            return part
+    return None

@@ -2,26 +2,31 @@
 
 Every process has one writer thread. Whoever has an entry hands it over and waits until it is on the disk; all that
 arrive while one commit is under way share the next, so that many requests cost one sync and none waits for a timer.
-Entries are only ever added.
+Entries are only ever added, each linked to the one before it of the same process; the tree (``audit_tree``) takes them
+from there.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from app.errors import Problem
-from app.store import bulk
+from app.store import bulk, secrets
 from app.store import tables as t
 from app.store.database import Database
+from app.store.ids import new_id
+from app.store.secrets import AuditKeys
 from app.store.types import instant_text, json_text
+from app.witness.entries import entry_bytes, next_link
 
 EntryKind = Literal["intent", "closing", "act"]
 _A = t.audit.c
@@ -51,6 +56,9 @@ class AuditEntry:
     status: str | None = None
     rows: int | None = None
     digest: str | None = None
+    purposes: Sequence[str] | None = None
+    snapshot: str | None = None
+    answered: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +69,61 @@ class StoredEntry:
     entry: AuditEntry
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry is for good: the run of a process that wrote it, its position there, its leaf hash in hex."""
+
+    writer: str
+    position: int
+    leaf: str
+
+
 _COLUMNS = tuple(field.name for field in fields(AuditEntry))
+_DOCUMENTS = frozenset({"question", "agreements", "purposes", "answered"})
+Told = Callable[[], None]
+
+
+class Chain:
+    """The entries of one run of a process, each linked to the one before."""
+
+    def __init__(self, keys: AuditKeys, writer: str) -> None:
+        self._keys = keys
+        self.writer = writer
+        self.position = 0
+        self._link = b""
+
+    def link(self, entries: Sequence[AuditEntry]) -> tuple[list[tuple[Place, str]], bytes]:
+        """Places and links of the next entries, and the last link; nothing moves until ``advance``."""
+        link, places = self._link, []
+        for position, entry in enumerate(entries, self.position + 1):
+            leaf = self._keys.hashing.leaf(entry_bytes(document_of(entry, self.writer, position)))
+            link = next_link(self._keys.hashing, self._keys.chain, self.writer, link, leaf)
+            places.append((Place(self.writer, position, leaf.hex()), link.hex()))
+        return places, link
+
+    def advance(self, count: int, link: bytes) -> None:
+        self.position += count
+        self._link = link
 
 
 class AuditLog:
-    """The way into the audit for one process. Make it after the process has forked; close it at the end."""
+    """The way into the audit for one process. Make it after the process has forked; close it at the end.
 
-    def __init__(self, database: Database) -> None:
+    ``told`` is called after each commit, in the writer's thread.
+    """
+
+    def __init__(self, database: Database, told: Told = lambda: None) -> None:
         self._database = database
-        self._waiting: queue.SimpleQueue[tuple[AuditEntry, Future[None]] | None] = queue.SimpleQueue()
+        self._told = told
+        self._waiting: queue.SimpleQueue[tuple[AuditEntry, Future[Place]] | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._writer: threading.Thread | None = None
         self._closed = False
+        self._chain: Chain | None = None
 
-    def submit(self, entry: AuditEntry) -> Future[None]:
+    def submit(self, entry: AuditEntry) -> Future[Place]:
         """Hand an entry over; the future is done when it is durable, or carries what went wrong."""
-        done: Future[None] = Future()
+        done: Future[Place] = Future()
         with self._gate:
             if self._closed:
                 raise Problem("unavailable", "服务正在关闭 (the service is closing)")
@@ -86,9 +133,9 @@ class AuditLog:
             self._waiting.put((entry, done))
         return done
 
-    def append(self, entry: AuditEntry) -> None:
+    def append(self, entry: AuditEntry) -> Place:
         """Write an entry; returns when it is durable. Raises Problem ``unavailable`` when it cannot be kept."""
-        self.submit(entry).result()
+        return self.submit(entry).result()
 
     def close(self) -> None:
         """Write what is waiting and stop. Later entries are refused."""
@@ -115,35 +162,69 @@ class AuditLog:
                 group.append(more)
             self._commit(group)
             if last:
-                return
+                break
+        self._end()
 
-    def _commit(self, group: Sequence[tuple[AuditEntry, Future[None]]]) -> None:
+    def _commit(self, group: Sequence[tuple[AuditEntry, Future[Place]]]) -> None:
         try:
+            if self._chain is None:
+                with self._database.read() as cx:
+                    self._chain = Chain(secrets.audit_keys(cx), new_id())
+            entries = [entry for entry, _ in group]
+            places, link = self._chain.link(entries)
             with self._database.journal() as cx:
-                insert_entries(cx, [entry for entry, _ in group])
+                if self._chain.position == 0:
+                    cx.execute(
+                        t.audit_writer.insert().values(id=self._chain.writer, started_at=entries[0].at, sequenced=0)
+                    )
+                insert_entries(cx, entries, places)
+            self._chain.advance(len(entries), link)
         except Exception as fault:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            # Whether the group was kept may be unknown, so that nothing may be linked to it: a new chain begins.
+            self._chain = None
             for _, done in group:
                 done.set_exception(fault)
         else:
-            for _, done in group:
-                done.set_result(None)
+            for (_, done), (place, _) in zip(group, places, strict=True):
+                done.set_result(place)
+            self._told()
+
+    def _end(self) -> None:
+        """Say which entry was the last, so that its loss would be found."""
+        if self._chain is None:
+            return
+        ended = update(t.audit_writer).where(t.audit_writer.c.id == self._chain.writer)
+        with suppress(Exception), self._database.journal() as cx:
+            cx.execute(ended.values(last=self._chain.position))
 
 
-def insert_entries(cx: Connection, entries: Sequence[AuditEntry]) -> None:
-    """Write entries in the order given, in the transaction of ``cx``."""
+def insert_entries(cx: Connection, entries: Sequence[AuditEntry], places: Sequence[tuple[Place, str]]) -> None:
+    """Write entries in the order given, with their places and links, in the transaction of ``cx``."""
     sqlite = cx.dialect.name == "sqlite"
-    rows = [tuple(_driver_value(name, getattr(entry, name), sqlite=sqlite) for name in _COLUMNS) for entry in entries]
-    bulk.insert(cx, t.audit, _COLUMNS, rows)
+    rows = [
+        (*(_driver_value(name, getattr(entry, name), sqlite=sqlite) for name in _COLUMNS), at.writer, at.position, link)
+        for entry, (at, link) in zip(entries, places, strict=True)
+    ]
+    bulk.insert(cx, t.audit, (*_COLUMNS, "writer", "position", "link"), rows)
+
+
+def document_of(entry: AuditEntry, writer: str, position: int) -> dict[str, Any]:
+    """The entry as the tree has it: what ``entry_bytes`` is made of."""
+    told = {name: _kept(getattr(entry, name)) for name in _COLUMNS}
+    return {**told, "at": instant_text(entry.at), "writer": writer, "position": position}
+
+
+def _kept(value: Any) -> Any:
+    # PostgreSQL keeps no NUL, and one entry must not spoil its group.
+    return value.replace("\x00", "\ufffd") if isinstance(value, str) else value
 
 
 def _driver_value(name: str, value: Any, *, sqlite: bool) -> Any:
     if value is None:
         return None
-    if name in {"question", "agreements"}:
+    if name in _DOCUMENTS:
         return json_text(value)
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd")  # PostgreSQL keeps no NUL, and one entry must not spoil its group
-    return instant_text(value) if name == "at" and sqlite else value
+    return instant_text(value) if name == "at" and sqlite else _kept(value)
 
 
 def entries(  # noqa: PLR0913 - one for each thing to look for

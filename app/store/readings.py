@@ -17,7 +17,7 @@ _A = t.audit.c
 
 @dataclass(frozen=True, slots=True)
 class AnsweredReading:
-    """One reading that was answered. ``rows`` is how many records went out."""
+    """One reading that was answered. ``rows`` is how many records went out, ``epoch`` the state that was answered from."""
 
     at: datetime
     caller_kind: str
@@ -27,6 +27,7 @@ class AnsweredReading:
     question: Mapping[str, Any]
     agreements: Sequence[str]
     rows: int
+    epoch: int | None = None
 
 
 def answered_readings(
@@ -36,7 +37,7 @@ def answered_readings(
     wanted = (
         select(
             _A.at, _A.kind, _A.request_id, _A.caller_kind, _A.department, _A.action, _A.target, _A.question,
-            _A.agreements, _A.status, _A.rows,
+            _A.agreements, _A.status, _A.rows, _A.epoch,
         )
         .where(among(cx, _A.action, sorted(actions)), _A.at >= since)
         .order_by(_A.id)
@@ -61,4 +62,5 @@ def answered_readings(
             intent.question or {},
             intent.agreements or (),
             row.rows or 0,
+            intent.epoch,
         )

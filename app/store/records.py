@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Text, cast, func, or_, select
 
 from app.catalogue.periods import Period
 from app.catalogue.values import Reported
+from app.intake.packed import HeldValues, PackedValues
 from app.intake.records import ChangeSet, HeldRecord, RecordChange, RecordKey
 from app.policy.scopes import Permit
 from app.store import bulk
@@ -81,7 +82,7 @@ def held(cx: Connection, dataset: str, keys: Iterable[RecordKey]) -> dict[Record
     places = list({(region, period, key_text(key)) for region, period, key in keys})
     found: dict[RecordKey, HeldRecord] = {}
     for region, period, key, values, withdrawn in bulk.current_versions(cx, dataset, places) if places else ():
-        found[region, period, key_of(key)] = HeldRecord(_values(values), bool(withdrawn))
+        found[region, period, key_of(key)] = HeldRecord(HeldValues(values), bool(withdrawn))
     return found
 
 
@@ -96,22 +97,23 @@ def apply(write: Write, permit: Permit, submission_id: str, dataset: str, change
     if not given:
         return None
     epoch = write.epoch(f"submission {submission_id}")
-    rows = [
-        (
-            dataset,
-            change.region_id,
-            change.period.ordinal,
-            change.period.year,
-            key_text(change.key),
-            json_text({code: value.document() for code, value in change.values.items()}),
-            submission_id,
-            epoch,
-            False,
-            None,
-        )
-        for change in given
-    ]
-    _replace(write, dataset, rows, epoch)
+    for start in range(0, len(given), _BATCH):  # the texts of all at once would be most of the memory
+        rows = [
+            (
+                dataset,
+                change.region_id,
+                change.period.ordinal,
+                change.period.year,
+                key_text(change.key),
+                _document(change.values),
+                submission_id,
+                epoch,
+                False,
+                None,
+            )
+            for change in given[start : start + _BATCH]
+        ]
+        _replace(write, dataset, rows, epoch)
     return epoch
 
 
@@ -161,6 +163,29 @@ def part_rows(cx: Connection, dataset: str, year: int, at_epoch: int) -> Iterato
             yield from map(PartRow._make, rows)
     finally:
         cursor.close()
+
+
+class PartChange(NamedTuple):
+    """From one epoch of a part to a later one: ids of versions no longer shown, and the rows that now are."""
+
+    gone: list[int]
+    rows: list[PartRow]
+
+
+def part_changes(cx: Connection, dataset: str, year: int, since_epoch: int, at_epoch: int) -> PartChange:
+    """What changed in a part after ``since_epoch`` up to ``at_epoch``; costs what was changed, not what is held."""
+    part = (_V.dataset == dataset, _V.year == year)
+    gone = select(_V.id).where(
+        *part, _V.superseded_epoch > since_epoch, _V.superseded_epoch <= at_epoch, _V.epoch <= since_epoch
+    )
+    came = select(_V.id, _V.region_id, _V.period, _V.key, cast(_V["values"], Text)).where(
+        *part,
+        _V.epoch > since_epoch,
+        _V.epoch <= at_epoch,
+        or_(_V.superseded_epoch.is_(None), _V.superseded_epoch > at_epoch),
+        _V.withdrawn.is_(False),
+    )
+    return PartChange(list(cx.execute(gone).scalars()), [PartRow._make(row) for row in cx.execute(came)])
 
 
 def part_revisions(cx: Connection, at_epoch: int | None = None) -> dict[tuple[str, int], int]:
@@ -228,5 +253,7 @@ def _current_mentioning(cx: Connection, dataset: str, elements: Collection[str])
     yield from cx.execute(current, execution_options={"yield_per": _BATCH}).scalars()
 
 
-def _values(text: str) -> dict[str, Reported]:
-    return {code: Reported.from_document(document) for code, document in orjson.loads(text).items()}
+def _document(values: Mapping[str, Reported]) -> str:
+    if isinstance(values, PackedValues):
+        return values.document()
+    return json_text({code: value.document() for code, value in values.items()})

@@ -3,22 +3,66 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, delete, select
 
 from app.errors import Problem
 from app.store import tables as t
+from app.witness.checkpoints import public_bytes
+from app.witness.merkle import HASHINGS, Hashing
 
 SEALING_KEY = "sealing_key"
 LINEAGE = "lineage"
+AUDIT_KEY = "audit_key"
+AUDIT_HASH = "audit_hash"
+AUDIT_ORIGIN = "audit_origin"
 
 
-def ensure(cx: Connection) -> None:
-    """Make what is missing. Called by the migration environment, inside its transaction."""
+@dataclass(frozen=True, slots=True)
+class AuditKeys:
+    """What makes and checks the audit's tree. ``origin`` is the name of this log, made with it."""
+
+    seed: bytes
+    hashing: Hashing
+    origin: str
+
+    @property
+    def signing(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self.seed)
+
+    @property
+    def public(self) -> bytes:
+        return public_bytes(self.signing)
+
+    @property
+    def chain(self) -> bytes:
+        """The key of the links between entries; from the seed, but the seed can not be had from it."""
+        return self.hashing.digest(b"township audit chain\x00" + self.seed)
+
+
+def ensure(cx: Connection, audit_hash: str | None = None) -> None:
+    """Make what is missing. Called by the migration environment, inside its transaction.
+
+    ``audit_hash`` is the hash of the audit's tree, settled for good when the log is made; None makes no log.
+    """
     present = set(cx.execute(select(t.setting.c.name)).scalars())
-    rows = [{"name": name, "value": secrets.token_hex(32)} for name in (SEALING_KEY, LINEAGE) if name not in present]
+    values = {SEALING_KEY: secrets.token_hex(32), LINEAGE: secrets.token_hex(32)}
+    if audit_hash is not None and AUDIT_KEY not in present:
+        values |= {
+            AUDIT_KEY: secrets.token_hex(32),
+            AUDIT_HASH: audit_hash,
+            AUDIT_ORIGIN: f"township-registry/{secrets.token_hex(8)}/{audit_hash}",
+        }
+    rows = [{"name": name, "value": value} for name, value in values.items() if name not in present]
     if rows:
         cx.execute(t.setting.insert(), rows)
+
+
+def audit_keys(cx: Connection) -> AuditKeys:
+    """The keys of the audit's tree."""
+    return AuditKeys(bytes.fromhex(_value(cx, AUDIT_KEY)), HASHINGS[_value(cx, AUDIT_HASH)], _value(cx, AUDIT_ORIGIN))
 
 
 def sealing_key(cx: Connection) -> bytes:

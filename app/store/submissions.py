@@ -20,7 +20,7 @@ _S = t.submission.c
 
 @dataclass(frozen=True, slots=True)
 class StoredSubmission:
-    """One attempt. ``status``: ``applied pending checked rejected``; ``channel``: ``json workbook``.
+    """One attempt. ``status``: ``applied pending checked rejected refused withdrawn``; ``channel``: ``json workbook ndjson``.
 
     ``findings`` are documents of ``errors.Finding``; ``pending`` is what waits for its second person. ``created_by``
     is a credential id, ``by_department`` and ``by_region_id`` whom it stands for; ``created_at`` is set by ``insert``.
@@ -74,6 +74,22 @@ def set_epoch(write: Write, permit: Permit, submission_id: str, epoch: int) -> N
     done = write.connection.execute(
         update(t.submission).where(_S.id == submission_id, _S.dataset == permit.dataset).values(epoch=epoch)
     )
+    if done.rowcount != 1:
+        raise ForgedError("this permit is not for this submission")
+
+
+def set_counts(
+    write: Write,
+    permit: Permit,
+    submission_id: str,
+    counts: Mapping[str, int],
+    findings: Sequence[Mapping[str, Any]],
+    epoch: int | None,
+) -> None:
+    """Say what a submission written in pieces came to; within the transaction that inserted it."""
+    demand(permit, "submit", permit.dataset)
+    own = update(t.submission).where(_S.id == submission_id, _S.dataset == permit.dataset)
+    done = write.connection.execute(own.values(counts=dict(counts), findings=_documents(findings), epoch=epoch))
     if done.rowcount != 1:
         raise ForgedError("this permit is not for this submission")
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     text,
 )
 
+from app.store import access_tables, audit_tables, care_tables, event_tables, principal_tables
 from app.store.metadata import metadata
 from app.store.types import BIG_ID, Instant, Json
 
@@ -134,7 +135,8 @@ record_version = Table(
     Column("superseded_epoch", BIG_ID, nullable=True),
     Column("withdrawn", Boolean, nullable=False, server_default=false()),
     Column("reason", Text, nullable=True),
-    Index("ix_record_version_dataset_year", "dataset", "year"),
+    Index("ix_record_version_dataset_year_epoch", "dataset", "year", "epoch"),
+    Index("ix_record_version_dataset_year_superseded_epoch", "dataset", "year", "superseded_epoch"),
     Index("ix_record_version_dataset_region_id_epoch", "dataset", "region_id", "epoch"),
     Index("ix_record_version_submission_id", "submission_id"),
     Index(
@@ -173,6 +175,9 @@ credential = Table(
     Column("expires_at", Instant, nullable=True),
     Column("revoked_at", Instant, nullable=True),
     Column("epoch", BIG_ID, nullable=False),
+    Column("public_keys", Json, nullable=True),  # a JWK set in place of a secret
+    Column("bound", Boolean, nullable=False, server_default=false()),  # only tokens that are bound to a key (DPoP)
+    Column("rotated_at", Instant, nullable=True),
 )
 
 idempotency = Table(
@@ -285,6 +290,14 @@ audit = Table(
     Column("status", Text, nullable=True),
     Column("rows", BIG_ID, nullable=True),
     Column("digest", Text, nullable=True),
+    # What was answered, also where the question did not name it; and the entry's place in its writer's chain.
+    Column("purposes", Json, nullable=True),
+    Column("snapshot", Text, nullable=True),
+    Column("answered", Json, nullable=True),
+    Column("writer", Text, nullable=True),
+    Column("position", BIG_ID, nullable=True),
+    Column("link", Text, nullable=True),
+    Index("uq_audit_writer_position", "writer", "position", unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -309,8 +322,41 @@ access_token = Table(
     Column("credential_id", Text, nullable=False, index=True),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
+    Column("thumbprint", Text, nullable=True),
 )
 
-JOURNAL_TABLES: tuple[Table, ...] = (audit, state, access_token)
+# Tables that have a file of their own.
+event = event_tables.event
+webhook = event_tables.webhook
+webhook_progress = event_tables.webhook_progress
+webhook_delivery = event_tables.webhook_delivery
+webhook_attempt = event_tables.webhook_attempt
+lease = event_tables.lease
+audit_writer = audit_tables.audit_writer
+audit_leaf = audit_tables.audit_leaf
+audit_node = audit_tables.audit_node
+audit_checkpoint = audit_tables.audit_checkpoint
+still_true = care_tables.still_true
+correction = care_tables.correction
+figure_change = care_tables.figure_change
+evidence = care_tables.evidence
+evidence_place = care_tables.evidence_place
+reminder = care_tables.reminder
+former_key = principal_tables.former_key
+used_once = principal_tables.used_once
+quota_use = principal_tables.quota_use
+export_slot = principal_tables.export_slot
+access_request = access_tables.access_request
+access_request_step = access_tables.access_request_step
+access_grant = access_tables.access_grant
+reading_progress = access_tables.reading_progress
+reading_scope = access_tables.reading_scope
+reading_count = access_tables.reading_count
+
+JOURNAL_TABLES: tuple[Table, ...] = (
+    audit, audit_writer, audit_leaf, audit_node, audit_checkpoint,
+    state, access_token, webhook_progress, webhook_delivery, webhook_attempt, lease,
+    used_once, quota_use, export_slot, reading_progress, reading_scope, reading_count,
+)  # fmt: skip
 # In the order in which rows can be inserted: what is referred to comes first.
 REGISTRY_TABLES: tuple[Table, ...] = tuple(t for t in metadata.sorted_tables if t not in JOURNAL_TABLES)

@@ -59,7 +59,7 @@ class SubmissionOut(BaseModel):
     dataset: str
     period: str | None
     mode: Literal["apply", "check"]
-    status: Literal["applied", "pending", "checked", "rejected"]
+    status: Literal["applied", "pending", "checked", "rejected", "refused", "withdrawn"]
     revision: str
     counts: CountsOut
     findings: list[FindingOut]
@@ -256,26 +256,29 @@ class RestoreIn(Body):
 
 
 class CredentialIn(Body):
-    """A credential to make: an administrator's, a department's or a region's, as ``kind`` or the one that is named says.
+    """A credential to make: an administrator's, an auditor's, a department's or a region's, as ``kind`` or the one
 
-    A day as ``expires`` is its last one, in Asia/Shanghai.
+    that is named says. A day as ``expires`` is its last one, in Asia/Shanghai. With ``bound`` it is used only through
+    access tokens that are bound to a key of the client (DPoP).
     """
 
     name: str
-    kind: Literal["admin", "department", "region"] | None = None
+    kind: Literal["admin", "auditor", "department", "region"] | None = None
     admin: bool = False
+    auditor: bool = False
     department: str | None = None
     region: str | None = None
     role: Literal["clerk", "confirmer"] | None = None
     expires: datetime | date | None = None
+    bound: bool = False
 
     @property
-    def meant(self) -> Literal["admin", "department", "region"]:
+    def meant(self) -> Literal["admin", "auditor", "department", "region"]:
         """The kind that was given, or the one that the rest of the body says."""
         if self.kind is not None:
             return self.kind
-        if self.admin:
-            return "admin"
+        if self.admin or self.auditor:
+            return "admin" if self.admin else "auditor"
         return "department" if self.department is not None else "region"
 
 
@@ -286,9 +289,29 @@ class CredentialOut(BaseModel):
     key: str
 
 
+class RotationIn(Body):
+    """For how many hours the key that is replaced goes on working beside the new one."""
+
+    overlap_hours: int = 24
+
+
+class RotationOut(BaseModel):
+    """A new key, shown this once, and until when the one before it works."""
+
+    id: str
+    key: str
+    former_key_ends_at: datetime | None
+
+
+class PublicKeysIn(Body):
+    """A JWK set (RFC 7517): Ed25519, P-256 or RSA, public keys only."""
+
+    keys: list[dict[str, Any]]
+
+
 class TokenOut(BaseModel):
     """An access token (RFC 6749, 5.1)."""
 
     access_token: str
-    token_type: Literal["Bearer"]
+    token_type: Literal["Bearer", "DPoP"]
     expires_in: int

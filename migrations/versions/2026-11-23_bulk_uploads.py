@@ -1,4 +1,4 @@
-"""Uploads in pieces.
+"""Uploads in pieces: files in the data folder, no table of their own; kept so that the chain of revisions is whole.
 
 Revision: 2026_11_23_bulk_uploads
 After: 2026_11_23_care_of_figures
@@ -13,8 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """Nothing."""
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    """Nothing."""

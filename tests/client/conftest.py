@@ -46,7 +46,7 @@ def script() -> Iterator[Script]:
             if answer.sent is not None:
                 self.close_connection = True
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the names http.server looks for
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = answer  # noqa: N815 - the names http.server looks for
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

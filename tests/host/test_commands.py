@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import program
+from tests.fixtures.signers import Signer
 
 PROGRAM = program()
 
@@ -189,3 +190,45 @@ def test_a_setting_out_of_form_is_named(run, monkeypatch):
     result = run("migrate")
     assert result.exit_code == 1
     assert "pool_size" in result.output
+
+
+def test_an_agreement_is_read_and_checked(run, registry, folder):
+    (folder / "agreements").mkdir()
+    document = (
+        "code: farming\ndepartment: farming\npurpose: 试\nlegal_basis: 试\nelements: [hens.*]\nregions: ['*']\n"
+        "valid: {from: 2026-01-01, until: 2026-12-31}\nmasks: {hens.hens: {round: 10}}\n"
+    )
+    (folder / "agreements" / "farming.yaml").write_text(document, encoding="utf-8")
+    assert run("apply", folder).exit_code == 0
+    assert "舍入到 10 的整倍数" in run("agreement", "text", "farming").stdout
+    checked = run("agreement", "check", "farming")
+    assert checked.exit_code == 0, checked.stdout
+    assert "到期次日 2027-01-01" in checked.stdout
+    assert run("agreement", "check", "nothing").exit_code == 1
+
+
+def test_a_key_is_rotated_with_an_overlap_and_an_auditor_is_made(run, registry):
+    made = json.loads(run("credentials", "create", "--name", "审计", "--auditor", "--json").stdout)
+    renewed = json.loads(run("credentials", "rotate", made["id"], "--overlap-hours", "2", "--json").stdout)
+    assert renewed["id"] == made["id"]
+    assert renewed["key"] != made["key"]
+    (one,) = (one for one in json.loads(run("credentials", "list", "--json").stdout) if one["id"] == made["id"])
+    assert (one["kind"], one["former_key_ends_at"]) == ("auditor", renewed["former_key_ends_at"])
+    assert "现在" in run("credentials", "rotate", made["id"], "--overlap-hours", "0").stdout
+    assert run("credentials", "rotate", "nobody").exit_code == 1
+
+
+def test_public_keys_take_the_place_of_a_key(run, registry, tmp_path):
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"keys": [Signer("ES256", "一").jwk]}))
+    made = json.loads(
+        run("credentials", "create", "--name", "n", "--admin", "--dpop", "--public-keys", str(file), "--json").stdout
+    )
+    assert made["key"] is None
+    (one,) = (one for one in json.loads(run("credentials", "list", "--json").stdout) if one["id"] == made["id"])
+    assert (one["authentication"], one["bound"]) == ("private_key_jwt", True)
+    assert "一" in run("credentials", "public-keys", made["id"], str(file)).stdout
+    file.write_text("{")
+    assert run("credentials", "public-keys", made["id"], str(file)).exit_code == 2
+    file.write_text('{"keys": []}')
+    assert run("credentials", "public-keys", made["id"], str(file)).exit_code == 1

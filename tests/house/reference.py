@@ -18,6 +18,7 @@ from app.errors import ERROR_CODES
 from app.formats.selection import OPERATORS as FILTER_OPERATORS
 from app.formats.writing import FORMATS
 from app.intake.finding_codes import FINDING_CODES
+from app.intake.plausibility import PLAUSIBILITY
 from app.main import create_app
 from app.mapping.functions import FUNCTIONS, OPERATORS
 from app.mapping.options import OPTIONS, VIEW_OPTIONS, Option
@@ -50,11 +51,17 @@ def errors() -> str:
 
 
 def findings() -> str:
-    rows = [(f"`{code}`", kind.severity, kind.title, kind.title_en) for code, kind in FINDING_CODES.items()]
+    rows = [(f"`{code}`", k.severity, k.title, k.title_en, k.example) for code, k in FINDING_CODES.items()]
+    odd = [(f"`{one.example}`", f"`{one.code}`", one.description, one.description_en) for one in PLAUSIBILITY]
     return page(
         "Finding codes 检查结果代码",
-        "`code` of a finding; with any of severity `error` nothing is stored. Checks of a dataset have codes of their own.\n",
-        table(("code", "severity", "含义", "meaning"), rows),
+        "`code` of a finding; with any of severity `error` nothing is stored. A failed check of a dataset is `check_failed` with\n"
+        "the severity that the check has.\n",
+        table(("code", "severity", "含义", "meaning", "例 example"), rows),
+        "## Plausibility 合理性\n",
+        "What an element's document may ask for under `plausible`. Only warnings, only about figures that change, with the\n"
+        "region's own numbers; only where there is a past (not for frequency `once` and `event`).\n",
+        table(("plausible", "finding", "含义", "meaning"), odd),
     )
 
 
@@ -67,6 +74,7 @@ def expressions() -> str:
     functions = [
         (f"`{one.signature}`", one.description, one.description_en, f"`{one.example}`") for one in FUNCTIONS.values()
     ]
+    below = "下一层级数据集的数据项之和；下级有一个没有数据则缺失", "the sum over all regions below; missing if one is"
     return page(
         "Expressions 表达式",
         "Of fields (`expr`) and checks (`rule`). Exact; missing operands give missing unless it is said otherwise.\n",
@@ -74,6 +82,14 @@ def expressions() -> str:
         table(("operator", "含义", "meaning", "example"), operators),
         "## Functions\n",
         table(("function", "含义", "meaning", "example"), functions),
+        "## Only in checks 只用于检查\n",
+        "A check may name `dataset.element` of another dataset of the same level: of the same region and the period that contains\n"
+        "the record's. It passes where the figure is missing, or where the source that submits may not read that dataset itself.\n"
+        '`tolerance: "0.5%"` (of the greater side) or `tolerance: "2"` (in the unit of the left side) takes for equal what rounding parts.\n',
+        table(
+            ("function", "含义", "meaning", "example"),
+            [("`sum_below(x)`", *below, "`households == sum_below(village.households)`")],
+        ),
         "## Keys of a view 视图的键\n",
         table(("key", "含义", "meaning", "example"), options(VIEW_OPTIONS)),
         "## Options of a field 字段的选项\n",

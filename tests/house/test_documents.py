@@ -77,7 +77,7 @@ def test_links_between_documents_lead_somewhere(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_command_a_document_names_is_there_with_its_options(document):
     text = document.read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = re.findall(r"(?<![\w./-])township ((?:[a-z]+)(?: [^\n`|]*)?)", " \n".join(code_of(text)))
+    lines = re.findall(r"(?<![\w./-])township ((?:[a-z]+(?:-[a-z]+)*)(?: [^\n`|]*)?)", " \n".join(code_of(text)))
     unknown = []
     for line in lines:
         words = line.split()

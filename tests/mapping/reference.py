@@ -70,15 +70,17 @@ class Reference(Places):
 
     def own(self, dataset: Dataset, element: Element, region: int, period: Period) -> list[tuple[tuple[Any, ...], Any]]:
         """(key, value) of what the region itself reported."""
-        if not self.covers(element.path, region, period):
-            return []
         return [
-            (tuple(r[k] for k in dataset.key), r[element.code])
+            (tuple(r[k] for k in dataset.key), value)
             for r in self.records.get(dataset.code, ())
             if r["region"] == region
             and Period.parse(r.get("period", ""), dataset.frequency) == period
-            and r.get(element.code) is not None
+            and (value := self.shown(dataset, element, r, period)) is not None
         ]
+
+    def shown(self, dataset: Dataset, element: Element, record: Mapping[str, Any], period: Period) -> Any:
+        """What is seen of one cell; None where it is missing or not covered."""
+        return record.get(element.code) if self.covers(element.path, record["region"], period) else None
 
     def element(self, path: str, aggregate: str | None, row: int, period: Period, key: Any) -> tuple[Any, bool]:
         element = self.catalogue.element(path)
@@ -88,7 +90,7 @@ class Reference(Places):
         if not in_time and not in_space:
             own = period.containing(dataset.frequency)
             found = [v for k, v in self.held(dataset, element, row, own) if not dataset.key or k == key]
-            return self.typed(element, found[0] if found else None), self.covers_cell(element, row, own, dataset)
+            return self.typed(element, found[0] if found else None), self.covers_cell(element, row, own, dataset, key)
         over_time = aggregate or ("sum" if element.measure == "flow" else "last")
         over_regions = over_time if over_time in ("mean", "min", "max", "count") else "sum"
         groups = self.behind(row, period, dataset.level) if in_space else [(row, True)]
@@ -243,7 +245,7 @@ class Reference(Places):
         found = []
         for record in self.records.get(dataset.code, ()):
             own = Period.parse(record.get("period", ""), dataset.frequency)
-            if record.get(element.code) is None or not self.covers(element.path, record["region"], own):
+            if self.shown(dataset, element, record, own) is None:
                 continue
             period = own.containing(self.frequency)
             key = tuple(record[k] for k in dataset.key)

@@ -35,7 +35,7 @@ class Places:
     def level(self) -> Any:
         return self.document["grain"]["level"]
 
-    def covers(self, path: str, region: int, period: Period) -> bool:
+    def covers(self, path: str, region: int, period: Period, key: Any = None) -> bool:
         return self.rule is None or self.rule(path, region, period)
 
     def days(self, period: Period) -> list[date]:
@@ -91,9 +91,10 @@ class Places:
             return bool(self.origins(region, period, dataset.level))
         return any(self.state_on(region, d) for d in self.days(period))
 
-    def covers_cell(self, element: Element, region: int, period: Period, dataset: Dataset) -> bool:
+    def covers_cell(self, element: Element, region: int, period: Period, dataset: Dataset, key: Any = None) -> bool:
+        """``key``: of the record that is asked about, where a row is one; else all of a list is."""
         came = self.counted(element, region, period, dataset.level)
-        return all(self.covers(element.path, origin, period) for origin, _ in came or [(region, None)])
+        return all(self.covers(element.path, origin, period, key) for origin, _ in came or [(region, None)])
 
     # -- the regions of today ------------------------------------------------------------------------------------
     @property

@@ -137,6 +137,9 @@ class GivenCoverage:
     def everywhere(self, path: str) -> bool:
         return self.rule is None and self.claims_everywhere
 
+    def by_record(self, path: str) -> bool:
+        return False
+
     def covered(self, path: str, pairs: pl.DataFrame, frequency: Any) -> pl.Series:
         rows: Iterable[tuple[int, int]] = pairs.select("region", "period").rows()
         return pl.Series([self.covers(path, r, Period(frequency, p)) for r, p in rows], dtype=pl.Boolean)

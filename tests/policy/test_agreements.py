@@ -9,7 +9,8 @@ import pytest
 
 from app.catalogue.model import Catalogue, Dataset, Department, Element
 from app.catalogue.units import BUILTIN_UNITS
-from app.policy.agreements import check_agreement, normal_agreement, parse_agreement
+from app.policy.agreement_documents import normal_agreement, parse_agreement
+from app.policy.agreements import check_agreement
 
 
 def dataset(code: str, **sharing: Any) -> Dataset:

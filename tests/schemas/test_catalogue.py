@@ -13,7 +13,8 @@ from app.mapping.compile import compile_view
 from app.mapping.plan import Plan
 from app.mapping.rules import Rule, compile_rule
 from app.mapping.spec import parse_view
-from app.policy.agreements import Agreement, check_agreement, parse_agreement
+from app.policy.agreement_documents import parse_agreement
+from app.policy.agreements import Agreement, check_agreement
 
 
 @dataclass(frozen=True)

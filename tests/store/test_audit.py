@@ -36,7 +36,8 @@ def test_an_entry_is_there_with_all_it_says_when_append_returns(database, log):
     entry = _entry(
         credential_id="c", department="ecology", region_id=3, target="ecology-rural", version=4,
         question={"period": "2025", "字段": ["常住人口"]}, agreements=["ecology-2026"], epoch=17, status="sent",
-        rows=3_000_000_000, digest="ab",
+        rows=3_000_000_000, digest="ab", purposes=["农村生态环境年度考核"], snapshot="s",
+        answered={"fields": ["czrk"], "regions": ["430682"], "periods": ["2025"]},
     )  # fmt: skip
     log.append(entry)
     assert [kept.entry for kept in _kept(database)] == [entry]
@@ -53,6 +54,9 @@ def test_what_is_not_said_stays_unsaid(database, log):
         "kind",
         "caller_kind",
         "action",
+        "writer",
+        "position",
+        "link",
     }
 
 

@@ -14,6 +14,7 @@ from app.catalogue.periods import Period
 from app.catalogue.region_plan import RegionPlan
 from app.catalogue.regions import RegionState, Succession
 from app.errors import Problem
+from app.policy.audiences import Audience
 from app.policy.callers import OPERATOR
 from app.policy.gate import permit_form_request
 from app.store import (
@@ -22,24 +23,32 @@ from app.store import (
     backup,
     credentials,
     definitions,
+    events,
     form_memory,
     form_requests,
     form_templates,
     idempotency,
     proposed_elements,
+    quotas,
     records,
     regions,
     secrets,
+    used_once,
 )  # fmt: skip
 from app.store import states as states_
 from app.store import tables as t
-from app.store.audit import AuditEntry
+from app.store.audit import AuditEntry, AuditLog
+from app.store.audit_keeping import opened_log
+from app.store.audit_tree import AuditTree
+from app.store.events import Event
 from app.store.form_memory import StoredJudgement
 from app.store.form_requests import StoredFormRequest
 from app.store.proposed_elements import ProposedElement
 from app.store.states import StoredState
+from app.witness.verification import verify
 from tests.fixtures.databases import KINDS
 from tests.store.given import administration, change, given_regions, part, submit, submitting
+from tests.store.given_care import fill_care
 
 PAIRS = list(product(KINDS, KINDS))
 
@@ -60,6 +69,9 @@ def _fill(database):
         made, key = credentials.create(
             write, administration(), name="生态", kind="department", department="ecology", expires_at=end
         )
+        key = credentials.rotate(write, administration(), made.id, timedelta(hours=1))
+        other, _ = credentials.create(write, administration(), name="公钥", kind="admin", bound=True)
+        credentials.put_public_keys(write, administration(), other.id, {"keys": [{"kty": "OKP"}]})
         form_templates.put(write, administration(), "v", b"PK\x00\xff", "表.xlsx", {"columns": {"镇": "B"}})
         form_templates.remove(write, administration(), "v")
         idempotency.keep(write, "c", "k", "digest", 201, {"id": 1})
@@ -69,15 +81,51 @@ def _fill(database):
         form_memory.add(write, administration(), [judged, judged])
         proposed = ProposedElement("p", "f", "a", "c", {"名": "丙"})
         proposed_elements.put_proposals(write, administration(), [proposed], "f")
+        events.announce(write, Event("a.b", "题'", Audience.region(1), {"问": None}))
+        row = {
+            "id": "w",
+            "department": "ecology",
+            "url": "https://a",
+            "views": ["v"],
+            "kinds": [],
+            "sealed_secret": "s",
+        }
+        write.connection.execute(t.webhook.insert(), {**row, "created_at": write.now, "created_by": made.id})
     submit(database, change(1, "2024", "10"), change(2, "2025", "0.10", ("井-1",)))
     submit(database, change(1, "2024", "11"))
     with database.write() as write:
         records.withdraw(write, submitting(), "population", 2, Period("year", 2025), ("井-1",), "重复")
+    with database.write() as write:
+        fill_care(write)
     with database.journal() as cx:
         now = datetime(2026, 3, 1, 0, 0, 0, 5, tzinfo=UTC)
         states_.remember(cx, StoredState("s", "d", "v", 1, 3, {"grants": []}, now))
-        audit.insert_entries(cx, [AuditEntry(now, "r", "intent", "department", "read", question={"问": None})])
         credentials.issue_token(cx, made, now, timedelta(hours=1))
+        cx.execute(t.webhook_progress.insert(), {"webhook_id": "w", "topic": "v", "reached": "s"})
+        row = {
+            "id": "d",
+            "webhook_id": "w",
+            "topic": "v",
+            "body": {"问": None},
+            "status": "waiting",
+            "attempts": 1,
+            "created_at": now,
+        }
+        cx.execute(t.webhook_delivery.insert(), {**row, "next_at": None})
+        row = {"webhook_id": "w", "delivery_id": "d", "at": now, "status": None, "outcome": "unreachable"}
+        cx.execute(t.webhook_attempt.insert(), row)
+        used_once.use(cx, "名", now + timedelta(hours=1), now)
+        quotas.take(cx, "agreement a", "day", now, 10, 3, 1)
+        quotas.begin_export(cx, "e", {"everybody": 1}, now, now + timedelta(hours=1))
+        cx.execute(t.lease.insert(), {"task": "sender", "holder": "h", "until": now})
+    entries = [
+        AuditEntry(now, f"r-{number}", "intent", "department", "read", question={"问": None}) for number in range(256)
+    ]
+    log = AuditLog(database)
+    for future in [log.submit(entry) for entry in entries]:
+        future.result()
+    log.close()
+    AuditTree(database).checkpoint(now)
     return key
 
 
@@ -119,10 +167,15 @@ def test_a_restored_registry_goes_on_where_the_old_one_was(new_database, tmp_pat
     assert submit(restored, change(1, "2024", "12")) == manifest.epoch + 1
     with restored.read() as cx:
         assert max(cx.execute(select(t.record_version.c.id)).scalars()) == last + 1
-    with restored.journal() as cx:
-        audit.insert_entries(cx, [AuditEntry(datetime.now(UTC), "next", "act", "operator", "restore")])
+    log = AuditLog(restored)
+    log.append(AuditEntry(datetime.now(UTC), "next", "act", "operator", "restore"))
+    log.close()
     with restored.read_journal() as cx:
-        assert [kept.id for kept in audit.entries(cx)] == [2, 1]
+        assert [kept.id for kept in audit.entries(cx, limit=2)] == [257, 256]
+    AuditTree(restored).checkpoint(datetime.now(UTC))
+    with opened_log(restored) as kept_log:
+        verdict = verify(kept_log)
+    assert (verdict.size, verdict.faults) == (257, [])
 
 
 def test_a_backup_while_serving_is_of_one_moment(database, new_database, database_kind, tmp_path):

@@ -248,3 +248,25 @@ def test_a_permit_for_something_else_writes_nothing(database):
         with pytest.raises(ForgedError):
             Permit(submitting().caller, "submit", "population")
     assert database.epoch() == 0
+
+
+def test_changes_of_a_part_lead_from_any_epoch_to_any_later_one(database):
+    given_regions(database, *range(1, 9))
+    dice = random.Random(5)
+    epochs = [database.epoch()]
+    for turn in range(8):
+        for region in dice.sample(range(1, 9), 3):
+            if dice.random() < 0.3:
+                with database.write() as write:
+                    records.withdraw(write, submitting(), "population", region, YEAR, (), "作废")
+            else:
+                submit(database, change(region, "2025", str(turn)), change(region, "2024", "0"))
+        epochs.append(database.epoch())
+    with database.read() as cx:
+        shown = {at: {row.version: row for row in records.part_rows(cx, "population", 2025, at)} for at in epochs}
+        for number, since in enumerate(epochs):
+            for at in epochs[number:]:
+                gone, came = records.part_changes(cx, "population", 2025, since, at)
+                led = {version: row for version, row in shown[since].items() if version not in gone}
+                assert set(gone) <= set(shown[since])
+                assert {**led, **{row.version: row for row in came}} == shown[at]

@@ -12,6 +12,7 @@ from app.services.registry import Registry
 from app.settings import Settings
 from tests.fixtures.databases import Kind
 from tests.fixtures.house import Clock, House, serving
+from tests.fixtures.small import FILES
 
 
 @pytest.fixture
@@ -28,6 +29,11 @@ def house(
     """A served registry with the catalogue of ``schemas/``."""
     with serving(filled_url(database_kind, "schemas", apply_schemas), tmp_path / "data") as house:
         yield house
+
+
+def apply_small(url: str) -> None:
+    with TemporaryDirectory() as folder, Registry.open(Settings(database_url=url, data_dir=Path(folder))) as registry:
+        House(registry, "", Clock()).apply(FILES)
 
 
 def apply_schemas(url: str) -> None:

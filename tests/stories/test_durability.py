@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
+import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +25,7 @@ from tests.fixtures.small import FILES
 
 TOWNSHIPS = ("430101101", "430101102")
 WELLS = 6_000
+ROWS = 1_500
 pytestmark = pytest.mark.slow
 
 
@@ -100,6 +104,81 @@ def test_a_killed_server_keeps_what_it_acknowledged_and_nothing_by_half(
     assert len(acknowledged) >= 3
 
 
+KILLS = int(os.environ.get("TOWNSHIP_KILLS", "4"))
+
+
+def test_client_and_server_agree_after_a_kill_at_any_point_and_a_retry(
+    database_kind: Kind, new_url: Callable[[Kind], str], tmp_path: Path
+) -> None:
+    """One upload a kill, by file, by rows, and in pieces; the client sends again under the same key until it is answered."""
+    url = new_url(database_kind)
+    water, admin = prepared(url, tmp_path, FILES, {"department": "water"}, {"admin": True})
+    chance = random.Random(KILLS)
+    acknowledged: dict[str, int] = {}
+    takes = 0.5
+    served = Program(url, tmp_path)
+    try:
+        for number in range(KILLS):
+            outbox: dict[str, str] = {}
+            killer = threading.Timer(chance.random() * takes * 1.3, served.stop, (signal.SIGKILL,))
+            started = time.monotonic()
+            killer.start()
+            answer = sent(served, water, number, outbox)
+            took = time.monotonic() - started
+            killer.join()
+            served = Program(url, tmp_path)
+            if answer is not None:
+                takes = took
+                acknowledged[answer["id"]] = number
+            whole, of_one_piece = applied(url, tmp_path)
+            assert of_one_piece, number
+            assert set(acknowledged) <= whole, number
+            again = sent(served, water, number, outbox)
+            assert again is not None, number
+            assert answer is None or again == answer, number
+            acknowledged[again["id"]] = number
+            assert applied(url, tmp_path) == (set(acknowledged), True), number
+            assert again["counts"] == {"rows": ROWS, "new": ROWS, "changed": 0, "unchanged": 0}, number
+        held = fresh(served.address, "/v1/datasets/wells/records", admin, limit="1").json()["records"]
+        assert len(held) == 1
+    finally:
+        served.stop()
+
+
+def sent(served: Program, key: str, number: int, outbox: dict[str, str]) -> dict[str, Any] | None:
+    """One upload; None where no answer came. ``outbox`` remembers what is begun."""
+    rows = [(TOWNSHIPS[n % 2], f"k{number}-{n}", n / 4) for n in range(ROWS)]
+    headers = {**bearer(key), "Idempotency-Key": f"kill-{number}"}
+    try:
+        with httpx.Client(base_url=served.address, headers=headers, timeout=60) as client:
+            if number % 3 == 0:
+                table = "\n".join(["region,number,depth", *(f"{r},{k},{d}" for r, k, d in rows)])
+                files = {"file": ("wells.csv", table.encode())}
+                answer = client.post("/v1/submissions", files=files, data={"dataset": "wells"})
+            elif number % 3 == 1:
+                given = [{"region": r, "number": k, "depth": d} for r, k, d in rows]
+                answer = client.post("/v1/submissions", json={"dataset": "wells", "rows": given})
+            else:
+                answer = in_pieces(client, rows, outbox)
+    except httpx.TransportError:
+        return None
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def in_pieces(client: httpx.Client, rows: list[tuple[str, str, float]], outbox: dict[str, str]) -> httpx.Response:
+    data = b"".join(b'{"region":"%s","number":"%s","depth":%.2f}\n' % (r.encode(), k.encode(), d) for r, k, d in rows)
+    if "upload" not in outbox:
+        begun = client.post("/v1/uploads", json={"filename": "wells.ndjson", "size": len(data)})
+        outbox["upload"] = begun.json()["id"]
+    path = f"/v1/uploads/{outbox['upload']}"
+    while (at := int(client.head(path).headers["Upload-Offset"])) < len(data):
+        headers = {"Content-Type": "application/partial-upload", "Upload-Offset": str(at)}
+        client.patch(path, content=data[at : at + len(data) // 3], headers=headers)
+    return client.post("/v1/submissions", params={"dataset": "wells", "upload": outbox["upload"]})
+
+
 def applied(url: str, folder: Path) -> tuple[set[str], bool]:
     """The submissions that the database says are applied; and whether it holds all that they say, and nothing else."""
     database = Database.open(url, folder)
@@ -116,4 +195,4 @@ def applied(url: str, folder: Path) -> tuple[set[str], bool]:
     finally:
         database.close()
     whole = {identity: counts["new"] + counts["changed"] for identity, counts in told.items()}
-    return set(told), whole == counted and newest <= epoch == logged
+    return set(told), whole == counted and (newest or 0) <= epoch == logged

@@ -36,6 +36,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 # Those who may do more come last: what one has ended or withdrawn is not there for the next.
 CALLERS: dict[str, dict[str, Any] | None] = {
     "nobody": None,
+    "auditor": {"auditor": True},
     "department": {"department": "ecology"},
     "clerk": {"region": "430101"},
     "confirmer": {"region": "430101", "role": "confirmer"},
@@ -65,6 +66,10 @@ QUERIES: dict[str, list[Any]] = {
     "at": ["2025-12-31", "0001-01-01", "9999-12-31", "x"],
     "cursor": ["", "x", "AAAA"],
     "since": ["", "x", "AAAA"],
+    "wait": ["0", "1", "-1", "x"],
+    "state": ["missing", "stale", "questioned", "late"],
+    "status": ["open", "overdue", "refused", "late"],
+    "dataset": ["people", "wells", "none"],
     "colour": ["red"],
 }
 ROWS = [
@@ -82,12 +87,30 @@ BODIES: dict[str, list[Any]] = {
         for mode in ("apply", "check")
     ],
     "/v1/datasets/{dataset}/records": [{"reason": "重复"}, {"reason": ""}],
+    "/v1/datasets/{dataset}/still-true": [
+        {"region": "430101", "period": "2025"},
+        {"region": "99"},
+        {"elements": ["x"]},
+        {},
+    ],
+    "/v1/corrections": [
+        {
+            "dataset": "people",
+            "element": element,
+            "region": "430101101",
+            "period": period,
+            "value": value,
+            "reason": "疑",
+        }
+        for element in ("total", "men", "x")
+        for period, value in (("2025", 3), ("2025-03", 3.5), (None, [1]))
+    ],
 }
 
 
 @pytest.fixture
 def small(database_kind: Kind, new_url: Callable[[Kind], str], tmp_path: Path) -> Iterator[House]:
-    with serving(new_url(database_kind), tmp_path) as house:
+    with serving(new_url(database_kind), tmp_path, longest_wait_seconds=1, longest_stream_seconds=0.2) as house:
         house.apply({**FILES, "views/new-one.yaml": VIEW.replace("people-view", "new-one")})
         clerk = house.client(region="430101")
         assert clerk.post("/v1/submissions", json={"dataset": "people", "rows": ROWS[:1]}).status_code == 201

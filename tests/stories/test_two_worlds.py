@@ -19,8 +19,9 @@ from tests.fixtures.databases import Kind
 from tests.fixtures.databases import _copied as copied
 from tests.fixtures.planted_leaks import LEAKS, Leak
 from tests.fixtures.world_catalogue import CELLS, TOWNSHIPS, Place
+from tests.fixtures.world_happenings import directed, lived
 from tests.fixtures.world_session import Asker
-from tests.fixtures.worlds import Granted, Seen, Story, World, directed, lived, world
+from tests.fixtures.worlds import Granted, Seen, Story, World, world
 
 NewUrl = Callable[[Kind], str]
 TIMES = int(os.environ.get("TOWNSHIP_TWO_WORLDS", "1"))

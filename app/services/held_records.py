@@ -1,0 +1,50 @@
+"""Whatever is held at one state, covered or not: what the registry itself reads. Nothing of it is answered as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from app.catalogue.model import Dataset
+from app.mapping.run import Rows
+from app.services.registry import Registry, State
+from app.snapshots.building import PartChanges
+from app.snapshots.gathering import gather
+from app.snapshots.part_files import Part
+from app.store import records
+from app.store.records import PartRow
+
+
+class HeldRecords:
+    """Implements ``mapping.Sources`` without looking at any agreement."""
+
+    def __init__(self, registry: Registry, state: State) -> None:
+        self._registry = registry
+        self._state = state
+
+    def rows(self, dataset: str, elements: Sequence[str]) -> Rows:
+        found = self._state.catalogue.datasets[dataset]
+        return gather(self._parts(found), found, elements)
+
+    def _parts(self, dataset: Dataset) -> list[Part]:
+        state = self._state
+        return [
+            self._registry.parts.open(
+                dataset,
+                state.catalogue.units,
+                year,
+                revision,
+                partial(self._load, dataset.code, year, revision),
+                partial(self._changes, dataset.code, year, revision),
+            )
+            for (code, year), revision in sorted(state.part_revisions.items())
+            if code == dataset.code
+        ]
+
+    def _load(self, dataset: str, year: int, revision: int) -> Iterator[PartRow]:
+        with self._registry.database.read() as cx:
+            yield from records.part_rows(cx, dataset, year, revision)
+
+    def _changes(self, dataset: str, year: int, revision: int, since: int) -> PartChanges:
+        with self._registry.database.read() as cx:
+            return PartChanges(*records.part_changes(cx, dataset, year, since, revision))

@@ -1,0 +1,1 @@
+"""How the audit proves itself: the tree, its signed heads, receipts, and the verifier. Pure: bytes in, verdicts out."""
