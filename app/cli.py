@@ -8,7 +8,7 @@ from importlib import import_module
 
 import typer
 
-ROOMS: Mapping[str, tuple[str, ...]] = {  # in the order of `township --help`, groups last
+ROOMS: Mapping[str, tuple[str, ...]] = {  # in the order of `township --help`, which shows groups last
     "app.demo.commands": ("demo",),
     "app.host.commands": ("serve", "migrate", "apply", "export"),
     "app.host.keeping_commands": ("backup", "restore", "copy"),

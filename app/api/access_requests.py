@@ -108,6 +108,7 @@ def listed_for_administrators(
         department=department,
         status=status,
         overdue=overdue == "true",
+        everybodys=True,
         limit=limit,
         cursor=cursor,
     )

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["corrections"])
     "/corrections",
     status_code=201,
     response_model=CorrectionOut,
-    responses=answers(400, 401, 403, 404, 503),
+    responses=answers(400, 401, 403, 404, 409, 503),
 )
 def ask(
     services: Services, caller: Known, request: Request, identity: RequestId, body: Annotated[CorrectionIn, Body()]

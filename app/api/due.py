@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["due"])
 State = Annotated[str | None, Query(description="missing, stale or questioned")]
 
 
-@router.get("/due", response_model=DueOut, responses=answers(400, 401, 403, 404, 503))
+@router.get("/due", response_model=DueOut, responses=answers(400, 401, 403, 404, 409, 503))
 def due(
     services: Services,
     caller: Known,
@@ -46,7 +46,7 @@ def due(
 @router.get(
     "/due/workbook",
     response_class=Response,
-    responses={200: {"content": {FORMATS["xlsx"].media_type: {}}}, **answers(400, 401, 403, 404, 503)},
+    responses={200: {"content": {FORMATS["xlsx"].media_type: {}}}, **answers(400, 401, 403, 404, 409, 503)},
 )
 def workbook(
     services: Services,

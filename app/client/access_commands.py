@@ -21,7 +21,7 @@ access_request = typer.Typer(
 
 
 @access_request.command("create")
-def create(
+def create(  # noqa: PLR0913, PLR0917 - one for each part of a request
     elements: Annotated[str, typer.Option(help="数据项，逗号分隔，如 population.* / dataset.element, comma separated")],
     regions: Annotated[str, typer.Option(help="区划代码，逗号分隔，或 * / region codes")],
     purpose: Annotated[str, typer.Option(help="使用场景 / purpose")],
@@ -52,7 +52,9 @@ def create(
 @access_request.command("list")
 def listed(
     status: Annotated[str | None, typer.Option(help="状态 / status")] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="只看逾期（管理员） / late today (administrators)")] = False,
+    overdue: Annotated[
+        bool, typer.Option("--overdue", help="只看逾期（管理员） / late today (administrators)")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """查看申请 / The requests this key may see, newest first."""
@@ -131,7 +133,9 @@ def transparency(
     if as_json:
         print_json(found)
         return
-    table = Table("谁 reader", "数据项 element", "期间 periods", "协议 agreement", "用途 purpose", "次数 times", "最近 last")
+    table = Table(
+        "谁 reader", "数据项 element", "期间 periods", "协议 agreement", "用途 purpose", "次数 times", "最近 last"
+    )
     for each in found:
         periods = ", ".join(each["periods"])
         table.add_row(

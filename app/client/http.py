@@ -58,8 +58,7 @@ class Township:
         self.forms = Forms(self._connection)
         self.mappings = Mappings(self._connection)
         self.care = Care(self._connection)
-        self.audit = Audit(self._connection)
-        self.access = Access(self._connection)
+        self.audit, self.access = Audit(self._connection), Access(self._connection)
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -95,8 +94,7 @@ class Township:
 
     def me(self) -> Json:
         """Who the key is: kind, department or region, role, agreements in force."""
-        answer: Json = self._get("/v1/me")
-        return answer
+        return dict(self._get("/v1/me"))
 
     def regions(
         self, level: str | None = None, parent: str | None = None, q: str | None = None, at: str | None = None

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from app.client.settings import ClientSettings
+
 State = Literal["sending", "queued", "answered"]
 KEPT_ANSWERED = 500
 
@@ -40,9 +42,9 @@ class Sending:
 
 def outbox_folder() -> Path:
     """``TOWNSHIP_OUTBOX``, else the usual place for a program's state."""
-    given = os.environ.get("TOWNSHIP_OUTBOX")
-    if given:
-        return Path(given)
+    given = ClientSettings().outbox
+    if given is not None:
+        return given
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path.home() / ".local" / "state") / "township" / "outbox"
 

@@ -1,7 +1,8 @@
-"""Where the client finds the registry, and its key: ``TOWNSHIP_URL`` and ``TOWNSHIP_KEY``."""
+"""Where the client finds the registry, its key, and where it keeps what is not sent yet: ``TOWNSHIP_URL`` and others."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -17,3 +18,9 @@ class ClientSettings(BaseSettings):
         "http://127.0.0.1:8000"
     )
     key: Annotated[SecretStr | None, Field(description="密钥 / The key")] = None
+    outbox: Annotated[
+        Path | None,
+        Field(
+            description="发件箱的文件夹，默认为程序状态的惯常位置 / Folder of the outbox; default: the usual place for a program's state"
+        ),
+    ] = None

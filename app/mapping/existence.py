@@ -8,6 +8,7 @@ from app.catalogue.model import Dataset
 from app.catalogue.periods import convert_ordinals
 from app.mapping.aggregation import placed
 from app.mapping.readings import Readings
+from app.mapping.records import Records
 from app.mapping.steps import coarser_in_time
 
 _CELL = ["region", "period"]
@@ -16,7 +17,7 @@ _CELL = ["region", "period"]
 def existing_points(readings: Readings) -> pl.DataFrame:
     """The rows of the plan (region, period, key), in no promised order.
 
-    A row needs a value at its own period: what ``previous`` reaches makes none, nor does a dataset that is coarser in
+    A row needs a value at its own period (or, with ``whole_records``, only a record that the sources give): what ``previous`` reaches makes none, nor does a dataset that is coarser in
     frequency. Where a list keeps its key, rows come from its records alone; of a list that is coarser in frequency,
     from its records at the regions and periods that another dataset gives.
     """
@@ -38,6 +39,10 @@ def _is_used(readings: Readings, dataset: Dataset) -> bool:
     return any(path.partition(".")[0] == dataset.code for path in readings.plan.elements)
 
 
+def _shown(readings: Readings, records: Records) -> pl.DataFrame:
+    return records.frame if readings.plan.spec.whole_records else records.reporting()
+
+
 def _cells(readings: Readings, datasets: list[Dataset]) -> pl.DataFrame:
     found = [_cells_of(readings, dataset) for dataset in datasets]
     return found[0] if len(found) == 1 else pl.concat(found).unique(maintain_order=True)
@@ -46,7 +51,7 @@ def _cells(readings: Readings, datasets: list[Dataset]) -> pl.DataFrame:
 def _cells_of(readings: Readings, dataset: Dataset) -> pl.DataFrame:
     records = readings.records(dataset)
     if not readings.is_aggregated(dataset):
-        return records.reporting().select(_CELL)
+        return _shown(readings, records).select(_CELL)
     plan = readings.plan
     rows = placed(records, plan.level, plan.frequency, readings.hierarchy, None).filter(records.is_reporting())
     return rows.select(region="row", period="grain").unique(maintain_order=True)
@@ -55,7 +60,7 @@ def _cells_of(readings: Readings, dataset: Dataset) -> pl.DataFrame:
 def _of_list(readings: Readings, dataset: Dataset, others: list[Dataset]) -> pl.DataFrame:
     records = readings.records(dataset)
     columns = [*_CELL, *records.keys]
-    reporting = records.reporting().select(columns)
+    reporting = _shown(readings, records).select(columns)
     frequency = readings.plan.frequency
     if not coarser_in_time(dataset, frequency):
         return reporting

@@ -86,6 +86,8 @@ class ViewSpec:
 
     ``regions``: under which regions the figures of past periods stand, those of their period (``historical``) or those
     of today (``present``). ``strict_codes``: a mapping of codes that leaves one without a target is a fault.
+    ``whole_records``: a covered record makes a row even where all its values are missing; no document asks for it, it
+    is how a source sees what it reported.
     """
 
     code: str
@@ -96,6 +98,7 @@ class ViewSpec:
     fields: tuple[FieldSpec, ...]
     regions: Regions = "historical"
     strict_codes: bool = False
+    whole_records: bool = False
 
     @property
     def places_by(self) -> Frequency:

@@ -133,10 +133,16 @@ def list_requests(
     department: str | None = None,
     status: str | None = None,
     overdue: bool = False,
+    everybodys: bool = False,
     limit: int | None = None,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    """Requests that the caller may see, newest first, without their history; ``next`` goes on."""
+    """Requests that the caller may see, newest first, without their history; ``next`` goes on.
+
+    ``everybodys``: asked for as an administrator. Raises 403 for those whom it does not concern.
+    """
+    if everybodys:
+        gate.permit_administration(caller)
     if not caller.administers:
         own = gate.permit_access_request(caller).caller.department
         if department not in (None, own):

@@ -158,4 +158,6 @@ class _DatasetView(StoredView):
         dataset = self.catalogue.datasets[self.stored.code]
         fields = [FieldSpec("region", source="region.code"), FieldSpec("period", source="period")]
         fields += [FieldSpec(element.code, source=element.path) for element in dataset.elements]
-        return ViewSpec(dataset.code, "", dataset.title, dataset.level, dataset.frequency, tuple(fields))
+        return ViewSpec(
+            dataset.code, "", dataset.title, dataset.level, dataset.frequency, tuple(fields), whole_records=True
+        )

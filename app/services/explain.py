@@ -37,7 +37,9 @@ from app.services.views import field_document
 from app.services.visible_views import VisibleView, require_coverage, visible_view
 
 NOT_COVERED = "没有有效的共享协议覆盖该值所依据的全部数据 (not covered)"
-_OPTIONS = ("from", "expr", "value", "codes", "default", "aggregate", "unit", "decimals", "rounding")
+_OPTIONS = (
+    "from", "expr", "value", "codes", "otherwise", "default", "aggregate", "complete", "unit", "decimals", "rounding",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class ViewExplainer:
             "field": field_document(field.output),
             "rule": _rule(field),
             "covered": traced.covered,
+            "complete": traced.complete if field.complete and traced.covered else None,
             "detail": None if traced.covered else NOT_COVERED,
             "value": _shown(field, row),
             "inputs": inputs,
@@ -208,12 +211,12 @@ def _rounding(field: CompiledField, row: pl.DataFrame, traced: Trace) -> dict[st
 
 
 def _code(field: CompiledField, traced: Trace) -> dict[str, Any] | None:
-    """The code before the code map and what it maps to; null where it has no target."""
+    """The code before the code map and what it maps to; null where it has no target and nothing is said of the rest."""
     if field.codes is None or traced.value is None:
         return None
     value = traced.value
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return {"before": text, "after": field.codes.get(text)}
+    return {"before": text, "after": field.codes.get(text, field.otherwise)}
 
 
 def _defaulted(field: CompiledField, row: pl.DataFrame, traced: Trace) -> bool:

@@ -90,7 +90,7 @@ def mapped_state(
     )
 
     def compute() -> MappedState:
-        sources = SnapshotSources(registry, state, scope, today)
+        sources = SnapshotSources(registry, state, scope, today, whole_records=plan.spec.whole_records)
         mapped = run(plan, sources, sources.coverage, state.regions, today)
         met(computed=1)
         return MappedState(mapped, mapped_digest(mapped, f"{name}\0{version}"))

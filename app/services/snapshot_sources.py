@@ -27,10 +27,13 @@ Mask = Callable[[pl.DataFrame], pl.Series]
 class SnapshotSources:
     """Implements ``mapping.Sources``: opens only the columns the Scope covers, and only its cells."""
 
-    def __init__(self, registry: Registry, state: State, scope: Scope, today: date) -> None:
+    def __init__(
+        self, registry: Registry, state: State, scope: Scope, today: date, *, whole_records: bool = False
+    ) -> None:
         self._registry = registry
         self._state = state
         self._scope = scope
+        self._whole_records = whole_records
         self._held = HeldRecords(registry, state)
         self.coverage = ScopeCoverage(scope, state.regions, today, Refinements(state, self._held, today))
 
@@ -48,7 +51,7 @@ class SnapshotSources:
         refined = [code for code in open_elements if self._scope.refined(f"{dataset}.{code}")]
         if refined:
             rows, columns = self._refined(rows, found, refined, columns)
-        return restrict(rows, found, columns)
+        return restrict(rows, found, columns, whole_records=self._whole_records)
 
     def _mask(self, dataset: Dataset, code: str) -> Mask:
         return partial(self._covered, f"{dataset.code}.{code}", dataset)

@@ -14,6 +14,7 @@ from app.mapping.spec import ViewSpec
 from app.policy import gate
 from app.policy.callers import Caller
 from app.policy.scopes import Grant, Scope
+from app.services.covered_places import meet
 from app.services.questions import Span
 from app.services.registry import State, StoredView
 from app.services.stops import stopping
@@ -134,15 +135,8 @@ def _overlaps(
         days = [today, *(day for day in state.regions.editions()), *(day - _DAY for day in state.regions.editions())]
     if codes is None or grant.roots is None:
         return codes is None or any(state.regions.holder(code, day) is not None for code in codes for day in days)
-    for day in days:
-        for code in codes:
-            holder = state.regions.holder(code, day)
-            if holder is None:
-                continue
-            above = {holder, *state.regions.ancestors(holder, day)}
-            if grant.roots & above or any(holder in state.regions.ancestors(root, day) for root in grant.roots):
-                return True
-    return False
+    present = today if view.spec.regions == "present" else None
+    return meet(grant.roots, codes, state.regions, days, present)
 
 
 def _in_time(grant: Grant, view: VisibleView, span: Span) -> bool:

@@ -42,10 +42,13 @@ def gather(parts: Sequence[Part], dataset: Dataset, elements: Sequence[str]) -> 
     return Rows(frames[0] if len(frames) == 1 else pl.concat(frames), scale)
 
 
-def restrict(rows: Rows, dataset: Dataset, columns: Mapping[str, CellCover | None]) -> Rows:
+def restrict(
+    rows: Rows, dataset: Dataset, columns: Mapping[str, CellCover | None], *, whole_records: bool = False
+) -> Rows:
     """``rows`` with only the elements of ``columns``, their cells null where not covered, and no row without a value.
 
     Key columns stay as they are, since they say which row it is; a covered key element also is a value of its row.
+    With ``whole_records`` a row stays where one of its cells is covered, with a value or without.
     """
     known = dataset.by_code.keys() & columns.keys()
     kept = [code for code in rows.frame.columns if code in known and code not in dataset.key]
@@ -58,6 +61,9 @@ def restrict(rows: Rows, dataset: Dataset, columns: Mapping[str, CellCover | Non
             cut.append(pl.when(_covered(cover, pairs)).then(pl.col(code)).otherwise(None).alias(code))
     frame = frame.with_columns(cut) if cut else frame
     values: list[pl.Series | pl.Expr] = [pl.col(code).is_not_null() for code in kept]
+    if whole_records:
+        covers = [columns[code] for code in kept]
+        values += [pl.lit(value=True) if cover is None else pl.lit(_covered(cover, pairs)) for cover in covers]
     for code in dataset.key:
         if code in columns:
             cover = columns[code]

@@ -48,7 +48,7 @@ class AnsweredReading:
 
 @dataclass(frozen=True, slots=True)
 class CountedScope:
-    """What readings had in common, with how often they came on one day."""
+    """What readings had in common, with how often they came on a day, or up to it."""
 
     id: str
     document: Mapping[str, Any]
@@ -128,10 +128,12 @@ def add(journal: Connection, counted: Sequence[CountedScope], once_a_day: Collec
 
 
 def counted(cx: Connection, since: date | None, until: date | None) -> list[CountedScope]:
-    """What was counted on the days from ``since`` to ``until``, by scope and day."""
-    wanted = select(_S.id, _S.document, _C.day, _C.times).join(t.reading_count, _C.scope_id == _S.id)
+    """Every scope that came on a day from ``since`` to ``until``: how often in all, and on which day last."""
+    wanted = select(_C.scope_id, func.max(_C.day).label("day"), func.sum(_C.times).label("times")).group_by(_C.scope_id)
     if since is not None:
         wanted = wanted.where(_C.day >= since)
     if until is not None:
         wanted = wanted.where(_C.day <= until)
-    return [CountedScope(*row) for row in cx.execute(wanted.order_by(_S.id, _C.day))]
+    found = wanted.subquery()
+    rows = select(_S.id, _S.document, found.c.day, found.c.times).join(found, found.c.scope_id == _S.id)
+    return [CountedScope(row.id, row.document, row.day, int(row.times)) for row in cx.execute(rows.order_by(_S.id))]

@@ -112,6 +112,7 @@ def test_every_status_of_the_registry_has_its_error(script, connection):
         412: Conflict,
         422: Rejected,
         428: Conflict,
+        429: Unavailable,
         503: Unavailable,
         500: Unavailable,
     }
@@ -119,7 +120,7 @@ def test_every_status_of_the_registry_has_its_error(script, connection):
         kind.status for kind in ERROR_CODES.values()
     }
     for code, kind in ERROR_CODES.items():
-        for _ in range(3 if kind.status == 503 else 1):
+        for _ in range(3 if kind.status in {429, 503} else 1):
             script.refuses(kind.status, code)
         with pytest.raises(Refused) as refusal:
             connection.send("GET", "/v1/me")

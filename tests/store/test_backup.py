@@ -53,6 +53,22 @@ from tests.store.given_care import fill_care
 PAIRS = list(product(KINDS, KINDS))
 
 
+def _fill_access(write):
+    about = {"department": "ecology", "asked": {"用途": None}, "items": [], "rules": {}, "status": "granted"}
+    days = {"reply_due": date(2026, 3, 1), "extended": False, "submitted_at": write.now, "submitted_by": "c"}
+    write.connection.execute(t.access_request.insert(), {"id": "r", **about, **days})
+    step = {"request_id": "r", "at": write.now, "by": "rule", "kind": "granted", "reason": "'", "details": {}}
+    write.connection.execute(t.access_request_step.insert(), step)
+    granted = {"agreement": "a", "request_id": "r", "by_rule": True, "granted_at": write.now}
+    write.connection.execute(t.access_grant.insert(), {**granted, "delivery_due": date(2026, 4, 1)})
+
+
+def _fill_readings(cx):
+    cx.execute(t.reading_progress.insert(), {"writer": "w", "position": 3})
+    cx.execute(t.reading_scope.insert(), {"id": "s", "department": None, "document": {"区": None}})
+    cx.execute(t.reading_count.insert(), {"scope_id": "s", "day": date(2026, 3, 1), "times": 2})
+
+
 def _fill(database):
     """Something in every table, with what databases like to bend: order of text, fractions, quotes, nothing at all."""
     given_regions(database, 1, 2, 3)
@@ -90,6 +106,7 @@ def _fill(database):
             "kinds": [],
             "sealed_secret": "s",
         }
+        _fill_access(write)
         write.connection.execute(t.webhook.insert(), {**row, "created_at": write.now, "created_by": made.id})
     submit(database, change(1, "2024", "10"), change(2, "2025", "0.10", ("井-1",)))
     submit(database, change(1, "2024", "11"))
@@ -114,6 +131,7 @@ def _fill(database):
         cx.execute(t.webhook_delivery.insert(), {**row, "next_at": None})
         row = {"webhook_id": "w", "delivery_id": "d", "at": now, "status": None, "outcome": "unreachable"}
         cx.execute(t.webhook_attempt.insert(), row)
+        _fill_readings(cx)
         used_once.use(cx, "名", now + timedelta(hours=1), now)
         quotas.take(cx, "agreement a", "day", now, 10, 3, 1)
         quotas.begin_export(cx, "e", {"everybody": 1}, now, now + timedelta(hours=1))

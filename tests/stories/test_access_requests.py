@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.services.apply import export_folder
 from tests.fixtures.databases import Kind
 from tests.fixtures.house import House, serving
 from tests.stories.conftest import apply_small
@@ -242,6 +243,16 @@ def test_past_the_last_year_of_the_calendar_nothing_is_guessed(small: House) -> 
     assert [v["version"] for v in admin.get("/v1/admin/calendar/2027/versions").json()["versions"]] == [1]
     assert admin.get("/v1/admin/calendar/2050/versions").status_code == 404
     assert water.get("/v1/admin/calendar").status_code == 403
+
+
+def test_applying_an_export_changes_nothing_of_calendar_deadlines_and_granted_agreements(small: House) -> None:
+    calendar = "calendar:\n  - {year: 2027, source: 通知, holidays: [2027-01-01], workdays: [2027-01-09]}\n"
+    deadlines = "deadlines:\n  - {code: delivery, working_days: 15, article: 某条}\n"
+    small.apply({"calendar.yaml": calendar, "deadlines.yaml": deadlines})
+    asked(small.client(department="water"), "people.total")
+    exported = export_folder(small.registry)
+    assert {"calendar.yaml", "deadlines.yaml"} <= exported.keys()
+    assert not small.apply(exported).changes
 
 
 def test_asking_and_deciding_are_in_the_audit(small: House) -> None:

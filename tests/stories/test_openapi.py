@@ -32,6 +32,9 @@ from tests.fixtures.databases import Kind
 from tests.fixtures.house import House, serving
 from tests.fixtures.small import FILES, VIEW
 
+for _of_pieces in ("application/offset+octet-stream", "application/partial-upload"):
+    schemathesis.serializer.alias(_of_pieces, "application/octet-stream")
+
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 # Those who may do more come last: what one has ended or withdrawn is not there for the next.
 CALLERS: dict[str, dict[str, Any] | None] = {
@@ -92,6 +95,24 @@ BODIES: dict[str, list[Any]] = {
         {"region": "99"},
         {"elements": ["x"]},
         {},
+    ],
+    "/v1/access-requests": [
+        {
+            "elements": [element],
+            "regions": ["430101"],
+            "purpose": "考核",
+            "legal_basis": "某法",
+            "delivery": "api",
+            "valid": {"from": "2026-01-01", "until": until},
+        }
+        for element in ("people.total", "cases.received", "people.watched", "people", "*")
+        for until in ("2099-12-31", "2020-01-01", "x")
+    ],
+    "/v1/admin/calendar": [
+        {"calendar": [{"year": 2027, "source": "某通知", "workdays": [day]}]} for day in ("2027-01-09", "2027-01-11")
+    ],
+    "/v1/admin/deadlines": [
+        {"deadlines": [{"code": code, "working_days": 5, "article": "某条"}]} for code in ("delivery", "soon")
     ],
     "/v1/corrections": [
         {
