@@ -8,7 +8,7 @@ SOURCES := app tests migrations bench
 TESTS ?=
 ARGS ?=
 
-.PHONY: help setup lint format types imports docs check test test-fast two-worlds kill-trials reference openapi demo fuzz kills bench match ci
+.PHONY: help setup lint format types imports docs check test test-fast two-worlds access-matrix openapi-trials kill-trials oracle reference openapi demo fuzz kills bench match ci
 
 help: ## list the chores
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,11 +42,21 @@ test: ## all tests, on SQLite and on a private PostgreSQL
 test-fast: ## without the slow ones
 	$(RUN) pytest -n 2 -m "not slow" $(TESTS)
 
-two-worlds: ## what a department may not see changes no byte: ten times the pairs of the normal run
-	TOWNSHIP_TWO_WORLDS=10 $(RUN) pytest -q tests/stories/test_two_worlds.py
+two-worlds: ## what a department may not see changes no byte: a hundred thousand requests to pairs of registries
+	TOWNSHIP_TWO_WORLDS=10 $(RUN) pytest -q -s -n 2 tests/stories/test_two_worlds_at_scale.py
+
+access-matrix: ## ask every operation as every kind of caller, and write docs/reference/access.md anew
+	$(RUN) python -m tests.fixtures.access_matrix
+
+openapi-trials: ## whatever anybody sends: forty made-up requests to each operation by each kind of caller
+	TOWNSHIP_TEST_EXAMPLES=40 $(RUN) pytest -q tests/stories/test_openapi.py
 
 kill-trials: ## the service killed a hundred times while it answers: no byte without its entry in the audit
 	TOWNSHIP_KILL_TRIALS=50 $(RUN) pytest -q -s tests/stories/test_kills.py
+
+oracle: ## mapping held against the slow reference in fractions: 3,000 worlds in process, 400 registries of each kind of database
+	MAPPING_EXAMPLES=3000 $(RUN) pytest -q tests/mapping/test_reference.py
+	EVERY_CELL_WORLDS=400 MASKED_CELL_WORLDS=100 $(RUN) pytest -n 2 -q tests/stories/test_every_cell.py tests/stories/test_every_masked_cell.py
 
 reference: ## write docs/reference anew from the code
 	$(RUN) python -m tests.house.reference

@@ -103,7 +103,7 @@ def prepare(labelled: Iterable[dict[str, Any]], index: MatchIndex) -> list[Prepa
         comparisons, free = [], []
         for column in columns:
             intent = None if column.bookkeeping else intent_of(column, book)
-            may = not column.bookkeeping and not column.part_of_whole
+            may = not column.bookkeeping
             near = index.nearest(column.concepts(), column.pairs | column.full_pairs, CANDIDATES) if may else []
             seen = [s for s in compare_all(column, near, index) if s.may_be_same]
             if intent is not None and intent.sure:
@@ -201,7 +201,7 @@ def score(labelled: Sequence[dict[str, Any]], answered: dict[str, list[dict[str,
             n["traps"] += answer["kind"] == "match" and answer["code"] in column.get("traps", ())
             n["derived true"] += truth["kind"] == "derived"
             n["derived told"] += answer["kind"] == "derived"
-            n["derived right"] += truth["kind"] == answer["kind"] == "derived" and set(answer["inputs"]) in _accepted(
+            n["derived right"] += truth["kind"] == answer["kind"] == "derived" and set(answer["inputs"]) in accepted_inputs(
                 truth
             )
             if right and "conversion" in truth:
@@ -233,7 +233,7 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _accepted(truth: dict[str, Any]) -> list[set[str]]:
+def accepted_inputs(truth: dict[str, Any]) -> list[set[str]]:
     others = [set(_codes(expression)) for expression in truth.get("alt_exprs", [])]
     return [set(truth["inputs"]), *others]
 

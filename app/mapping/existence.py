@@ -17,9 +17,10 @@ _CELL = ["region", "period"]
 def existing_points(readings: Readings) -> pl.DataFrame:
     """The rows of the plan (region, period, key), in no promised order.
 
-    A row needs a value at its own period (or, with ``whole_records``, only a record that the sources give): what ``previous`` reaches makes none, nor does a dataset that is coarser in
-    frequency. Where a list keeps its key, rows come from its records alone; of a list that is coarser in frequency,
-    from its records at the regions and periods that another dataset gives.
+    A row needs a value at its own period (or, with ``whole_records``, only a record that the sources give): what
+    ``previous`` reaches makes none, nor does a dataset that is coarser in frequency. Where a list keeps its key, rows
+    come from its records alone; of a list that is coarser in frequency, from its records at the regions and periods
+    that another dataset gives.
     """
     plan = readings.plan
     keyed = plan.list_dataset

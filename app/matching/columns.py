@@ -229,13 +229,14 @@ def _is_bookkeeping(term: str, nested: bool, index: MatchIndex) -> bool:
 
 def _parts_marked(columns: list[ReadColumn]) -> list[ReadColumn]:
     """Mark the columns whose twin stands under 总计: where a form splits and sums, the parts are not the whole."""
-    wholes = {_bare(column) for column in columns if column.whole}
-    parts = [not c.whole and bool(c.headings) and not c.headings[0].grouping and _bare(c) in wholes for c in columns]
+    wholes = {_beside(column) for column in columns if column.whole}
+    parts = [not c.whole and bool(c.headings) and not c.headings[0].grouping and _beside(c) in wholes for c in columns]
     return [_as_part(column) if part else column for column, part in zip(columns, parts, strict=True)]
 
 
-def _bare(column: ReadColumn) -> tuple[frozenset[str], str | None]:
-    return column.own, None
+def _beside(column: ReadColumn) -> tuple[frozenset[str], tuple[str, ...]]:
+    """What is counted, under which headings but the nearest: a part and its whole agree in both."""
+    return column.own, column.column.path[:-1]
 
 
 def _as_part(column: ReadColumn) -> ReadColumn:

@@ -53,6 +53,9 @@ class Deriver:
             "named": self._named,
             "quotient": self._quotient,
             "per": self._per,
+            "per each": self._per_each,
+            "per area": self._per_area,
+            "per occasion": self._per_occasion,
             "yield": self._yield,
             "growth": self._moved,
             "increase": self._moved,
@@ -99,6 +102,8 @@ class Deriver:
                 lacking.append("／".join(formula.below))
         if lacking:
             return Derivation(None, lacking=tuple(lacking))
+        if self._narrowed(asked.intent.second, [*above, *below]):
+            return Derivation(None, lacking=(asked.column.heading.term,))
         said = set(self.inputs.resolver.read(asked.intent.second, ()).own) & POPULATIONS
         if any(s.entry.support & POPULATIONS and not said & s.entry.support for s in above if said):
             return Derivation(None, lacking=(asked.column.heading.term,))
@@ -106,6 +111,16 @@ class Deriver:
         rate = any(word in asked.intent.first for word in _RATE_WORDS)
         times = formula.times or self._times(asked.column, rate=rate)
         return self._made(asked.column, above, below, times, signs, f"“{asked.intent.first}”的通用算法")
+
+    def _narrowed(self, before: str, inputs: Sequence[Scored]) -> bool:
+        """Whether the words before a formula's name say something that none of its inputs is about."""
+        index = self.inputs.resolver.index
+        known = frozenset().union(*(s.entry.support for s in inputs))
+        named = frozenset().union(*(s.entry.named for s in inputs))
+        for concept in self.inputs.resolver.read(before, ()).own - known:
+            if not index.lexicon.is_implied(concept, named) and not any(concept[1:] in s.entry.text for s in inputs):
+                return True
+        return False
 
     def _input(self, terms: Alternatives, path: Sequence[str], preferred: str) -> list[Scored]:
         found = self.inputs.resolver.first(terms, path, preferred) or self._plainly(terms, path, preferred)
@@ -123,12 +138,12 @@ class Deriver:
 
     def _quotient(self, asked: Asked) -> Derivation:
         path = self.inputs.path_of(asked.column)
-        above = self.inputs.resolver.resolve(asked.intent.first, path)
+        above = self._one(asked.intent.first, path)
         choices = [
             asked.intent.second,
             *(asked.intent.first[:cut] + asked.intent.second for cut in range(2, len(asked.intent.first))),
         ]
-        found = [scored for term in choices if (scored := self.inputs.resolver.resolve(term, path))]
+        found = [scored for term in choices if (scored := self._one(term, path))]
         below = max(found, key=lambda s: s.log_odds, default=None)
         if above is None or below is None:
             return Derivation(
@@ -136,6 +151,53 @@ class Deriver:
                 lacking=tuple(t for t, s in ((asked.intent.first, above), (asked.intent.second, below)) if s is None),
             )
         return self._made(asked.column, [above], [below], self._times(asked.column, rate=False), why="两项之比")
+
+    def _one(self, term: str, path: Sequence[str]) -> Scored | None:
+        found = self.inputs.resolver.resolve(term, path)
+        meant = self.inputs.meant(term, path) if found is None else []
+        return meant[0] if len(meant) == 1 else found
+
+    def _per_each(self, asked: Asked) -> Derivation:
+        """平均每所幼儿园在园幼儿: the figure after the noun, by the count of the noun."""
+        term, path = asked.intent.second, self.inputs.path_of(asked.column)
+        best: tuple[float, Scored, Scored] | None = None
+        for cut in range(1, len(term) - 1):
+            noun, figure = term[:cut], term[cut:].removeprefix("的").removeprefix("拥有").removeprefix("占有")
+            below = self._one(noun + "数", path) if figure else None
+            above = self._one(figure, (*path, noun)) or self._one(figure, path) if below else None
+            if below is None or above is None or above.entry.path == below.entry.path:
+                continue
+            sure = min(above.log_odds, below.log_odds)
+            if below.entry.kind in COUNTABLE and (best is None or sure > best[0]):
+                best = sure, above, below
+        if best is None:
+            return Derivation(None, lacking=(term,))
+        return self._made(asked.column, [best[1]], [best[2]], 1, why=f"“每”：除以{best[2].entry.element.title}")
+
+    def _per_area(self, asked: Asked) -> Derivation:
+        """单位播种面积化肥施用量: by the area named; 单位面积森林蓄积量: by the area of the very thing."""
+        noun, figure = asked.intent.first, asked.intent.second
+        above = self._one(figure, self.inputs.path_of(asked.column))
+        if above is None:
+            return Derivation(None, lacking=(figure,))
+        terms = (noun + "面积",) if noun else tuple(figure[:cut] + "面积" for cut in range(2, len(figure)))
+        below = next((s for t in terms if (s := self.inputs.resolver.resolve(t)) and s.entry.kind == "area"), None)
+        if below is None and noun:
+            below = self.inputs.resolver.resolve("农作物" + noun + "面积") if noun == "播种" else None
+        if below is None:
+            return Derivation(None, lacking=(f"{noun or figure}面积",))
+        return self._made(asked.column, [above], [below], 1, why="单位面积的数量")
+
+    def _per_occasion(self, asked: Asked) -> Derivation:
+        """次均救助金额: the money by the visits, of the same things."""
+        path = self.inputs.path_of(asked.column)
+        spent = [s for term in (asked.intent.second, "支出", "金额") for s in self.inputs.meant(term, path)]
+        times = [s for term in ("人次", asked.intent.second[:2] + "人次") for s in self.inputs.meant(term, path)]
+        above = next((s for s in spent if s.entry.kind == "money"), None)
+        below = next((s for s in times if s.entry.kind == "visits"), None)
+        if above is None or below is None:
+            return Derivation(None, lacking=(asked.column.column.name,))
+        return self._made(asked.column, [above], [below], 1, why="次均＝金额÷人次")
 
     def _per(self, asked: Asked) -> Derivation:
         terms, each = self.inputs.book.per[asked.intent.first]
@@ -146,6 +208,8 @@ class Deriver:
             if path
             else self.inputs.subject(asked.position, asked.intent.second)
         )
+        if "人" in asked.intent.second and not path and not self.inputs.resolver.read(asked.intent.second, ()).own:
+            above = []  # people per household are all people, not the figure beside it
         if not above and not self.inputs.resolver.read(asked.intent.second, ()).own:
             above = self.inputs.meant("户籍人口" if "人" in asked.intent.second else asked.intent.second, ())
         if not above:
@@ -272,10 +336,11 @@ class Deriver:
         return people if alike and people[0].entry.kind == "persons" else found
 
     def _not_done(self, asked: Asked) -> Derivation:
-        done = self.inputs.resolver.resolve(asked.intent.first + asked.intent.second, self.inputs.path_of(asked.column))
-        if done is None:
+        found = self.inputs.meant(asked.intent.first + asked.intent.second, self.inputs.path_of(asked.column))
+        if len(found) != 1:
             return Derivation(None)
-        for process in done.entry.title.content:
+        done = found[0]
+        for process in sorted(done.entry.named):
             for base in self.inputs.book.bases.get(process, ()):
                 whole = self.inputs.substituted(done.entry, frozenset({process}), frozenset({base}))
                 if whole is not None and process in self.inputs.resolver.read(asked.intent.second, ()).own:
@@ -288,7 +353,12 @@ class Deriver:
             return Derivation(None)
         whole = self.inputs.heading(path[-1], path[:-1])
         siblings = [
-            i for i, other in enumerate(self.inputs.columns) if other.column.path == path and i != asked.position
+            i
+            for i, other in enumerate(self.inputs.columns)
+            if other.column.path == path and i != asked.position and other.kind == asked.column.kind
+        ]
+        siblings = [
+            i for i in siblings if whole is None or i not in self.inputs.held or self.inputs.held[i].entry != whole.entry
         ]
         parts = [self.inputs.held[i] for i in siblings if i in self.inputs.held]
         if whole is None or not siblings or len(parts) < len(siblings) or len(parts) < 2:

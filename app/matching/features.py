@@ -166,6 +166,8 @@ def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) ->
     partly = {concept: _in_text(concept, entry) for concept in own - content if concept.startswith("?")}
     defined = frozenset(c for c in own - shared if c in entry.support)
     defined = frozenset(c for c in defined if not index.lexicon.narrower_than(c, content))
+    implied = frozenset(c for c in own - shared if index.lexicon.is_implied(c, content | entry.domain))
+    shared, defined = shared | implied, defined - implied
     extra = frozenset(c for c in own - shared - defined if partly.get(c, 0.0) < 0.6)
     wanted = content - own
     noted = wanted & column.notes
@@ -179,7 +181,7 @@ def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) ->
         around |= missing & entry.domain  # a form about the dataset's subject need not repeat it
         missing -= entry.domain
     own_weight = index.total(own) or 1.0
-    above_extra = column.above - entry.support
+    above_extra = frozenset(c for c in column.above - entry.support if not index.lexicon.is_implied(c, content))
     clashes = index.lexicon.exclude(own, content)
     said = (own | column.above | column.around) & POPULATIONS
     if said and entry.support & POPULATIONS and not said & entry.support:
@@ -208,7 +210,7 @@ def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) ->
         similar,
         max(similar, _dice(column.full_pairs, name.pairs)),
         apart,
-        1.0 if column.part_of_whole else 0.0,
+        1.0 if column.part_of_whole and not _is_the_part(column, entry) else 0.0,
         index.total(known & entry.support) / index.total(known) if known else 0.5,
         0.0,
     )
@@ -248,6 +250,12 @@ def _with_rivals(found: list[Comparison]) -> list[Comparison]:
             seen = replace(seen, values=values)  # noqa: PLW2901 - the comparison with its last feature filled in
         answer.append(seen)
     return answer
+
+
+def _is_the_part(column: ReadColumn, entry: Entry) -> bool:
+    """Whether the element is by its own names the part that the heading says: 城市 of a split into 城市 and 农村."""
+    part = column.headings[0].content - entry.domain
+    return bool(part) and part <= entry.named
 
 
 def _whole_of(own: frozenset[str], concept: str, index: MatchIndex) -> bool:

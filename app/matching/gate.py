@@ -90,7 +90,7 @@ def _assigned(
 ) -> dict[int, Scored]:
     gains: list[dict[str, float]] = []
     for column, scored, intent, parts in zip(columns, ranked, intents, sums, strict=True):
-        allowed = [] if column.part_of_whole or parts else [s for s in scored[:_CONSIDERED] if s.comparison.may_be_same]
+        allowed = [] if parts else [s for s in scored[:_CONSIDERED] if s.comparison.may_be_same]
         if intent is not None and intent.sure:
             allowed = [s for s in allowed if s.comparison.values[0] and not column.promoted]
         gains.append({s.entry.path: s.log_odds - weights.threshold for s in allowed if s.log_odds > weights.threshold})

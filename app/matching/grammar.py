@@ -14,6 +14,9 @@ Pattern = Literal[
     "share of whole",
     "quotient",
     "per",
+    "per each",
+    "per area",
+    "per occasion",
     "named",
     "rate",
     "yield",
@@ -52,6 +55,10 @@ _RATE = re.compile(r"^(.+?)(?:普及率|覆盖率|普及程度|占有率|达标�
 _YIELD = re.compile(r"^(.*?)(?:平均)?(?:亩产量?|单产量?|单位面积产量|每亩产量|公顷产量|每公顷产量)$")
 _NOT = re.compile(r"^(.*?)(?:尚未|未|没有|暂未)(.+)$")
 _OTHER = re.compile(r"^(?:其他|其它|其余|另外)")
+_EACH = re.compile(r"^(?:平均)?每一?(?:个|所|名|户|家|座|处|栋|位)(.{3,})$")
+_AREA = re.compile(r"^单位(.{0,6}?)面积(.{2,})$")
+_OCCASION = re.compile(r"^次均(.{2,})$")
+_RATIO = re.compile(r"^(.{2,}?)(?:与|和|同|对)(.{2,}?)(?:之比|的?比例|的?比值)$")
 _QUOTIENT = re.compile(r"^(.{2,})/(.{2,})$")
 
 
@@ -95,7 +102,7 @@ def _by_named(term: str, book: FormulaBook) -> Intent | None:
 
 
 def _by_quotient(term: str, _: FormulaBook) -> Intent | None:
-    match = _QUOTIENT.match(term)
+    match = _QUOTIENT.match(term) or _RATIO.match(term)
     return Intent("quotient", match[1], match[2]) if match else None
 
 
@@ -107,7 +114,14 @@ def _by_per(term: str, book: FormulaBook) -> Intent | None:
         before, found, after = term.partition(word)
         if found and (before + after):
             return Intent("per", word, before + after.removeprefix("拥有").removeprefix("占有"), sure=False)
-    return None
+    each = _EACH.match(term)
+    if each:
+        return Intent("per each", "", each[1])
+    area = _AREA.match(term)
+    if area:
+        return Intent("per area", area[1], area[2])
+    occasion = _OCCASION.match(term)
+    return Intent("per occasion", "次均", occasion[1]) if occasion else None
 
 
 def _by_time(term: str, column: ReadColumn, *, rate_like: bool) -> Intent | None:

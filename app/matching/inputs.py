@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.matching.columns import ReadColumn
 from app.matching.features import COUNTABLE
@@ -35,16 +35,23 @@ class Inputs:
         """
         column = self.columns[position]
         path = self.path_of(column)
-        if self.resolver.read(term, ()).facets.content:
+        read = self.resolver.read(term, ())
+        if read.facets.content:
             return self.meant(term, path)
+        if read.heading.term and read.facets.measure == "persons" and not path:
+            total = self.resolver.first((term, "户籍人口", "常住人口"))
+            return [total] if total and not total.comparison.missing else []  # 总人口 is never one of its parts
         for depth in range(len(path) - 1, -1, -1):
             found = self.meant(path[depth], path[:depth]) if self.resolver.read(path[depth], ()).facets.content else []
             if found:
                 return found
-        if not path:
-            for before in range(position - 1, max(-1, position - 4), -1):
-                if before in self.held and self.held[before].entry.element.numeric:
-                    return [self.held[before]]
+        for before in range(position - 1, max(-1, position - 4), -1):
+            if self.path_of(self.columns[before]) != path:
+                break
+            if before in self.held and self.held[before].entry.element.numeric:
+                return [self.held[before]]
+            if path and not _is_relative(self.columns[before]):
+                break  # the figure beside it is not held
         return []
 
     def meant(self, term: str, path: Sequence[str]) -> list[Scored]:
@@ -81,7 +88,13 @@ class Inputs:
         """The held elements that together make ``column``: alike but for a partition's members, all held."""
         ranked = [s for s in self.resolver.rank(column) if s.entry.element.numeric and s.comparison.values[3] <= 0.05]
         lexicon = self.resolver.index.lexicon
-        for members in lexicon.partitions.values():
+        for whole, members in lexicon.partitions.items():
+            if any(token.role == "term" for token in lexicon.words.get(whole, ())):  # only where it is named: 中小学
+                if whole not in column.own:
+                    continue
+                column = replace(column, own=column.own - {whole})  # noqa: PLW2901 - read without its name
+                ranked = [s for s in self.resolver.rank(column) if s.entry.element.numeric]
+                ranked = [s for s in ranked if s.comparison.values[3] <= 0.05]
             wanted = set(members)
             if wanted & (column.own | column.above | column.notes):
                 continue
@@ -165,6 +178,11 @@ class Inputs:
                 found = self.resolver.first(self.book.wholes[concept], (), definition)
                 return found if found and found.entry.path != entry.path else None
         return None
+
+
+def _is_relative(column: ReadColumn) -> bool:
+    """Whether a column speaks of the one before it: a rate, a share, a growth."""
+    return column.kind == "rate" or column.unit in {"%", "‰"}
 
 
 def _same_kind(one: Entry, other: Entry) -> bool:

@@ -40,6 +40,7 @@ class Lexicon:
     excluding: Mapping[str, frozenset[str]]  # concept → those it is never the same as
     wider: Mapping[str, frozenset[str]]  # concept → the wider ones
     partitions: Mapping[str, tuple[str, ...]]  # name of the whole → its parts
+    implied: Mapping[str, frozenset[str]]  # concept → what it says anyhow: a 行政村 is 农村
     people: frozenset[str]  # concepts that pick out a group of people or households
     bookkeeping: frozenset[str]  # headings of a form's own administration
     remembered: dict[str, tuple[Token, ...]] = field(default_factory=dict, compare=False, repr=False)
@@ -48,7 +49,13 @@ class Lexicon:
         """This lexicon, also knowing ``words`` of a catalogue, each as a concept of its own."""
         added = {word: (Token(word, "term"),) for word in words if word not in self.words}
         return Lexicon(
-            {**added, **self.words}, self.excluding, self.wider, self.partitions, self.people, self.bookkeeping
+            {**added, **self.words},
+            self.excluding,
+            self.wider,
+            self.partitions,
+            self.implied,
+            self.people,
+            self.bookkeeping,
         )
 
     def cut(self, term: str) -> tuple[Token, ...]:
@@ -108,6 +115,17 @@ class Lexicon:
             for enemy in sorted((self.excluding.get(concept, frozenset()) & right) - left)
         ]
 
+    def is_implied(self, concept: str, others: Iterable[str]) -> bool:
+        """Whether one of ``others`` says ``concept`` anyhow: by the word list, or as the head of its compound.
+
+        Chinese compounds end in their head: 救助 says nothing beside 临时救助, nor 机构 beside 养老机构.
+        """
+        bare = concept.removeprefix("?")
+        return any(
+            bare in self.implied.get(other, frozenset()) or (len(bare) >= 2 and other != bare and other.endswith(bare))
+            for other in others
+        )
+
     def narrower_than(self, concept: str, others: Iterable[str]) -> bool:
         """Whether ``concept`` is a part of one of ``others``."""
         return not self.wider.get(concept, frozenset()).isdisjoint(others)
@@ -143,6 +161,7 @@ def parse_terms(text: str) -> Lexicon:
     excluding: dict[str, set[str]] = {}
     wider: dict[str, set[str]] = {}
     partitions: dict[str, tuple[str, ...]] = {}
+    implied: dict[str, set[str]] = {}
     bookkeeping: set[str] = set()
     people: set[str] = set()
     section = ""
@@ -167,6 +186,8 @@ def parse_terms(text: str) -> Lexicon:
             raise ValueError(f"line {number}: {raw}")
         elif section == "part":
             wider.setdefault(name, set()).add(rest)
+        elif section == "implies":
+            implied.setdefault(name, set()).update(rest.split())
         elif section == "partition":
             partitions[name] = tuple(rest.split())
         else:
@@ -177,6 +198,7 @@ def parse_terms(text: str) -> Lexicon:
         frozen,
         {k: frozenset(v) for k, v in wider.items()},
         partitions,
+        {k: frozenset(v) for k, v in implied.items()},
         frozenset(people),
         frozenset(bookkeeping),
     )

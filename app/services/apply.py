@@ -20,7 +20,7 @@ from app.policy import gate
 from app.policy.agreement_documents import normal_agreement, parse_agreement
 from app.policy.callers import OPERATOR, Caller
 from app.policy.scopes import Permit
-from app.services.agreement_checks import agreement_faults
+from app.services.agreement_checks import agreement_faults, unheld_regions
 from app.services.registry import CATALOGUE_KINDS, Registry, State
 from app.store import current, definitions, records, regions
 from app.store.definitions import StoredDefinition
@@ -136,7 +136,10 @@ def plan_apply(
     plan.faults = list(dict.fromkeys(plan.faults))
     to_save = _normal(folder.definitions) if not plan.faults else []
     for item in to_save:
-        plan.lines.append(_line(stored.get((item.kind, item.code)), item))
+        line = _line(stored.get((item.kind, item.code)), item)
+        plan.lines.append(line)
+        if item.kind == "agreement" and line.action != "unchanged":
+            plan.warnings += unheld_regions(item, index, folder.regions, registry.today())
     return plan, region_plan, to_save
 
 

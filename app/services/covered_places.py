@@ -15,27 +15,35 @@ from app.mapping.carrying import Carrying
 
 
 def meet(
-    roots: Collection[int], codes: Sequence[str], regions: RegionIndex, days: Sequence[date], present: date | None
+    roots: Collection[int],
+    codes: Sequence[str],
+    regions: RegionIndex,
+    days: Sequence[date],
+    present: date | None,
+    moved: Collection[int],
 ) -> bool:
     """Whether a cell under ``roots`` on one of ``days`` may stand in a row under a region that holds one of ``codes``.
 
     ``present``: today, for a view under the regions of today; None where a row is found under those of its period.
+    ``moved``: the regions that may bring cells from one place to another (``that_moved``).
     """
     asked_on = list(days) if present is None else [present]
     asked = {(holder, day) for day in asked_on for code in codes if (holder := regions.holder(code, day)) is not None}
     for holder, day in asked:
         if any(_related(root, holder, regions, day) for root in roots):
             return True
+    if not moved:
+        return False
     carrying = None if present is None else Carrying(regions, present)
-    return any(_brings(moved, roots, asked, regions, days, carrying) for moved in _that_moved(regions, present))
+    return any(_brings(each, roots, asked, regions, days, carrying) for each in moved)
 
 
-def _that_moved(regions: RegionIndex, present: date | None) -> Collection[int]:
+def that_moved(regions: RegionIndex, present: date | None) -> frozenset[int]:
     """The regions that lay under another on different days, or (under the regions of today) were handed on."""
     moved = {state.region_id for state in regions.states() if _parents(regions, state.region_id) > 1}
     if present is not None:
         moved |= {edge.old_id for edge in regions.successions if edge.date <= present}
-    return moved
+    return frozenset(moved)
 
 
 def _parents(regions: RegionIndex, region: int) -> int:

@@ -120,7 +120,7 @@ class Registry:
         self.parts = Parts(folder, settings.snapshot_memory_bytes)
         self.quotas = Quotas(settings, database, clock)
         self.exports = Exports(settings, database, clock)
-        self._tidying = SnapshotTidying(self.parts)
+        self._tidying = SnapshotTidying(self.parts, folder)
         self.sealer = Sealer(self.sealing_key)
         self._lock = threading.Lock()
         self._present: State | None = None

@@ -14,7 +14,7 @@ from app.mapping.spec import ViewSpec
 from app.policy import gate
 from app.policy.callers import Caller
 from app.policy.scopes import Grant, Scope
-from app.services.covered_places import meet
+from app.services.covered_places import meet, that_moved
 from app.services.questions import Span
 from app.services.registry import State, StoredView
 from app.services.stops import stopping
@@ -106,7 +106,11 @@ def require_coverage(
     """Refuses when nothing of the regions and periods asked for is covered. What is held plays no part in it."""
     if codes is None and spans is None:
         return
-    if any(_overlaps(grant, view, state, codes, spans, today) for grant in view.scope.grants):
+    # Places that moved are looked at only before refusing: it takes longer, and seldom says anything else.
+    if any(_overlaps(grant, view, state, codes, spans, today, frozenset()) for grant in view.scope.grants):
+        return
+    moved = _moved(view, state, today)
+    if moved and any(_overlaps(grant, view, state, codes, spans, today, moved) for grant in view.scope.grants):
         return
     raise Problem("not_covered", "没有有效的共享协议覆盖所请求的区划和期间 (no agreement covers what was asked)")
 
@@ -118,6 +122,7 @@ def _overlaps(
     codes: Sequence[str] | None,
     spans: Sequence[Span] | None,
     today: date,
+    moved: frozenset[int],
 ) -> bool:
     if not grant.elements & view.plan.elements:
         return False
@@ -136,7 +141,15 @@ def _overlaps(
     if codes is None or grant.roots is None:
         return codes is None or any(state.regions.holder(code, day) is not None for code in codes for day in days)
     present = today if view.spec.regions == "present" else None
-    return meet(grant.roots, codes, state.regions, days, present)
+    return meet(grant.roots, codes, state.regions, days, present, moved)
+
+
+def _moved(view: VisibleView, state: State, today: date) -> frozenset[int]:
+    present = today if view.spec.regions == "present" else None
+    key = ("moved", present)
+    if key not in state.derived:
+        state.derived[key] = that_moved(state.regions, present)
+    return cast("frozenset[int]", state.derived[key])
 
 
 def _in_time(grant: Grant, view: VisibleView, span: Span) -> bool:

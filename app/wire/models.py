@@ -198,7 +198,10 @@ class CodedOut(BaseModel):
 
 
 class ExplanationOut(BaseModel):
-    """Why a value is what it is. Where ``covered`` is false, ``detail`` says so and nothing else is told."""
+    """Why a value is what it is. Where ``covered`` is false, ``detail`` says so and nothing else is told.
+
+    ``complete``: whether all regions and periods have reported, of a field that asks for it; null of any other.
+    """
 
     view: str
     version: int
@@ -209,6 +212,7 @@ class ExplanationOut(BaseModel):
     field: dict[str, Any]
     rule: dict[str, Any]
     covered: bool
+    complete: bool | None
     detail: str | None
     value: int | float | str | bool | None
     inputs: list[ExplainedInputOut]

@@ -66,7 +66,8 @@ class Reference(Places):
                 values.setdefault(key, []).append(exact * share if sums and share is not None else exact)
         if sums:
             return [(key, sum(each, Fraction(0))) for key, each in values.items()]
-        return [(key, each[0]) for key, each in values.items() if len(each) == 1]
+        # Records of several places under one key become one row, and that is its key.
+        return [(key, each[0]) for key, each in values.items() if len(each) == 1 or element.code in dataset.key]
 
     def own(self, dataset: Dataset, element: Element, region: int, period: Period) -> list[tuple[tuple[Any, ...], Any]]:
         """(key, value) of what the region itself reported."""

@@ -57,6 +57,8 @@ SUCCESSION_SETS = st.sets(st.sampled_from(EDGES)).map(
 )
 IDS = {"county": [1, 2], "township": [11, 12, 13, 14, 15, 21], "village": [111, 112]}
 EXAMPLES = int(os.environ.get("MAPPING_EXAMPLES", "100"))
+# The suite tries the same worlds every time; whoever asks for a number (make oracle) gets new ones.
+SAME = "MAPPING_EXAMPLES" not in os.environ
 
 PERIODS = {
     "once": [""],
@@ -242,7 +244,9 @@ def allowed(
 PHASES = [Phase.explicit, Phase.generate] + ([Phase.shrink] if "MAPPING_SHRINK" in os.environ else [])
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+@settings(
+    max_examples=EXAMPLES, derandomize=SAME, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES
+)
 @given(st.data())
 def test_the_program_and_the_reference_agree_on_every_cell(data: st.DataObject) -> None:
     known = catalogue(

@@ -178,5 +178,5 @@ def test_every_region_an_agreement_names_is_in_the_folder(read):
 def test_every_agreement_is_in_force_through_2026_and_covers_2024(read):
     for agreement in read.agreements.values():
         assert agreement.valid_from.isoformat() == "2026-01-01", agreement.code
-        assert agreement.valid_until.isoformat() in ("2026-12-31", "2027-12-31"), agreement.code
+        assert agreement.valid_until.isoformat() == "2027-12-31", agreement.code
         assert agreement.first is None or agreement.first.isoformat() <= "2024-01-01", agreement.code

@@ -105,8 +105,8 @@ def test_a_figure_is_followed_to_the_cell_of_the_workbook_it_came_in(small: Hous
     assert told["value"] == 1000
     assert told["region"] == {"code": "430101101", "name": "一镇"}
     assert told["rule"] == {
-        "from": "people.area", "expr": None, "value": None, "codes": None, "default": 0, "aggregate": None,
-        "unit": "亩", "decimals": 1, "rounding": "half_up",
+        "from": "people.area", "expr": None, "value": None, "codes": None, "otherwise": None, "default": 0, "aggregate": None,
+        "complete": None, "unit": "亩", "decimals": 1, "rounding": "half_up",
     }  # fmt: skip
     (area,) = told["inputs"]
     assert (area["element"], area["unit"], area["counts"]) == ("people.area", "公顷", None)

@@ -176,3 +176,27 @@ def test_pages_of_the_change_feed_add_up_to_the_records(small: House) -> None:
             break
     records = ecology.get("/v1/views/people-view/records").json()["records"]
     assert sorted(copy.values(), key=str) == sorted(records, key=str)
+
+
+def test_a_record_whose_cells_all_say_missing_is_shown_to_its_source_and_makes_no_row_for_a_department(
+    small: House,
+) -> None:
+    clerk = small.client(region="430101")
+    posted = post(clerk, [{"region": "430101101", "period": "2024-05", "received": None, "closed": None}], "cases")
+    assert posted.status_code == 202
+    confirmer = small.client(region="430101", role="confirmer")
+    confirmed = confirmer.post(f"/v1/submissions/{posted.json()['id']}/confirm").json()
+    assert confirmed["counts"] == {"rows": 1, "new": 1, "changed": 0, "unchanged": 0}
+    empty = {"region": "430101101", "period": "2024-05", "received": None, "closed": None}
+    assert held(clerk, "cases") == [empty]
+    assert held(small.client(admin=True), "cases") == [empty]
+    assert held(small.client(region="430102"), "cases") == []
+    assert held(small.client(region="430101102"), "cases") == []
+    assert small.client(department="ecology").get("/v1/views/people-view/records").json()["records"] == []
+    assert clerk.get("/v1/datasets/cases/records", params={"period": "2024-04"}).json()["records"] == []
+
+
+def test_a_record_of_a_list_whose_values_are_all_missing_is_shown_by_its_key(small: House) -> None:
+    water = small.client(department="water")
+    assert post(water, [{"region": "430101101", "number": "a1", "depth": None}], "wells").status_code == 201
+    assert [(row["number"], row["depth"]) for row in held(water, "wells")] == [("a1", None)]

@@ -10,10 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.fixtures.databases import Kind
 from tests.fixtures.databases import _copied as copied
 from tests.fixtures.planted_leaks import LEAKS_OF_REFINEMENTS, Leak
 from tests.fixtures.refined_worlds import Mask
@@ -21,7 +19,7 @@ from tests.fixtures.world_catalogue import TOWNSHIPS
 from tests.fixtures.world_happenings import directed
 from tests.fixtures.world_session import Asker
 from tests.fixtures.worlds import Granted, Seen, Story, World, world
-from tests.stories.test_two_worlds import ELEMENTS, REGIONS, SPANS, TIMES, NewUrl, assert_indistinguishable, told_apart
+from tests.stories.test_two_worlds import ELEMENTS, REGIONS, SPANS, told_apart
 
 NUMBERS = (
     "people.total",
@@ -55,23 +53,6 @@ def refined(draw: st.DrawFn) -> Granted:
 
 
 STORIES = st.builds(Story, st.lists(refined(), min_size=1, max_size=4).map(tuple), st.integers(0, 2**16))
-
-
-@pytest.mark.slow
-@settings(
-    max_examples=TIMES,
-    deadline=None,
-    derandomize=TIMES == 1,
-    database=None,
-    phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if TIMES > 1 else [])],
-    suppress_health_check=list(HealthCheck),
-)
-@given(story=STORIES)
-def test_what_conditions_and_masks_hide_changes_no_byte(
-    new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory, story: Story
-) -> None:
-    kind: Kind = "sqlite"
-    assert_indistinguishable(new_url, kind, tmp_path_factory, story, questions=15)
 
 
 DIRECTED = Story(

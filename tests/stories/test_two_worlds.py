@@ -12,14 +12,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.fixtures.databases import Kind
 from tests.fixtures.databases import _copied as copied
 from tests.fixtures.planted_leaks import LEAKS, Leak
 from tests.fixtures.world_catalogue import CELLS, TOWNSHIPS, Place
-from tests.fixtures.world_happenings import directed, lived
+from tests.fixtures.world_happenings import directed
 from tests.fixtures.world_session import Asker
 from tests.fixtures.worlds import Granted, Seen, Story, World, world
 
@@ -48,11 +47,6 @@ AGREEMENTS = st.lists(
     max_size=4,
 ).map(tuple)
 STORIES = st.builds(Story, AGREEMENTS, st.integers(0, 2**16))
-
-
-def answers(new_url: NewUrl, kind: Kind, folder: Path, story: Story, seed: int, questions: int = 30) -> list[Seen]:
-    with world(new_url(kind), folder) as place:
-        return lived(place, story, seed, Asker(story.seed, questions).session)
 
 
 def told_apart(one: list[Seen], other: list[Seen]) -> list[str]:
@@ -105,44 +99,6 @@ def reached(path: str, region: str, year: str) -> list[Place]:
 
 
 CELL = {cell.path: cell for cells in CELLS.values() for cell in cells}
-
-
-def assert_indistinguishable(
-    new_url: NewUrl, kind: Kind, tmp: pytest.TempPathFactory, story: Story, questions: int = 30
-) -> None:
-    one, other = (answers(new_url, kind, tmp.mktemp("world"), story, seed, questions) for seed in (1, 2))
-    assert max(status for _, status, _, _ in one) < 500, next(seen for seen in one if seen[1] >= 500)
-    differing = told_apart(one, other)
-    assert not differing, f"{len(differing)} of {len(one)}: " + "\n".join(differing[:3])
-    assert not uncovered_but_shown(story, one)
-
-
-@pytest.mark.slow
-@settings(
-    max_examples=3 * TIMES,
-    deadline=None,
-    derandomize=TIMES == 1,
-    database=None,
-    phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if TIMES > 1 else [])],
-    suppress_health_check=list(HealthCheck),
-)
-@given(story=STORIES)
-def test_what_a_department_may_not_see_changes_no_byte(
-    new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory, story: Story
-) -> None:
-    assert_indistinguishable(new_url, "sqlite", tmp_path_factory, story)
-
-
-@pytest.mark.slow
-@pytest.mark.postgresql
-@pytest.mark.parametrize("number", range(TIMES))
-def test_nor_does_it_on_postgresql(new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory, number: int) -> None:
-    agreements = (
-        Granted(("people.total", "people.area", "dams.capacity", "dams.grade"), "430101", "2024"),
-        Granted(("cases.received",), "*", "2024-02", "2024-12"),
-        Granted(("people.men", "wells.depth"), "430102101"),
-    )
-    assert_indistinguishable(new_url, "postgresql", tmp_path_factory, Story(agreements, number, rounds=2), questions=20)
 
 
 SEEDS = (1, 7)
