@@ -201,9 +201,9 @@ def score(labelled: Sequence[dict[str, Any]], answered: dict[str, list[dict[str,
             n["traps"] += answer["kind"] == "match" and answer["code"] in column.get("traps", ())
             n["derived true"] += truth["kind"] == "derived"
             n["derived told"] += answer["kind"] == "derived"
-            n["derived right"] += truth["kind"] == answer["kind"] == "derived" and set(answer["inputs"]) in accepted_inputs(
-                truth
-            )
+            n["derived right"] += truth["kind"] == answer["kind"] == "derived" and set(
+                answer["inputs"]
+            ) in accepted_inputs(truth)
             if right and "conversion" in truth:
                 wanted = truth["conversion"]["factor"]
                 n["conversions"] += 1

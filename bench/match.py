@@ -19,7 +19,17 @@ from typing import Any
 
 from app.catalogue.model import Catalogue
 from app.matching import Form, MatchIndex, match_form
-from bench.labelled_forms import DATA, Prepared, accepted_inputs, predictions, prepare, read_catalogue, read_forms, score, train
+from bench.labelled_forms import (
+    DATA,
+    Prepared,
+    accepted_inputs,
+    predictions,
+    prepare,
+    read_catalogue,
+    read_forms,
+    score,
+    train,
+)
 
 WEIGHTS = Path(__file__).parent.parent / "app" / "matching" / "knowledge" / "weights.json"
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
-from app.catalogue.units import UnitMismatch
 from app.matching.columns import POPULATIONS, ReadColumn
 from app.matching.features import COUNTABLE
 from app.matching.formula import Formula, Moved, Term
 from app.matching.formula_book import Alternatives
 from app.matching.grammar import Intent, Pattern
 from app.matching.inputs import Inputs
+from app.matching.per_figure import per_area, per_each, per_occasion
 from app.matching.resolving import Scored
+from app.matching.terms_in_units import in_unit_of_column
 
 _DAYS = {"year": "365", "month": "30", "quarter": "91", "half": "182"}
 _OF_ALL_PEOPLE = frozenset({"参保", "签约", "建档", "参加", "出生", "死亡"})
@@ -53,9 +53,9 @@ class Deriver:
             "named": self._named,
             "quotient": self._quotient,
             "per": self._per,
-            "per each": self._per_each,
-            "per area": self._per_area,
-            "per occasion": self._per_occasion,
+            "per each": self._per_figure,
+            "per area": self._per_figure,
+            "per occasion": self._per_figure,
             "yield": self._yield,
             "growth": self._moved,
             "increase": self._moved,
@@ -138,12 +138,12 @@ class Deriver:
 
     def _quotient(self, asked: Asked) -> Derivation:
         path = self.inputs.path_of(asked.column)
-        above = self._one(asked.intent.first, path)
+        above = self.inputs.one(asked.intent.first, path)
         choices = [
             asked.intent.second,
             *(asked.intent.first[:cut] + asked.intent.second for cut in range(2, len(asked.intent.first))),
         ]
-        found = [scored for term in choices if (scored := self._one(term, path))]
+        found = [scored for term in choices if (scored := self.inputs.one(term, path))]
         below = max(found, key=lambda s: s.log_odds, default=None)
         if above is None or below is None:
             return Derivation(
@@ -152,52 +152,14 @@ class Deriver:
             )
         return self._made(asked.column, [above], [below], self._times(asked.column, rate=False), why="两项之比")
 
-    def _one(self, term: str, path: Sequence[str]) -> Scored | None:
-        found = self.inputs.resolver.resolve(term, path)
-        meant = self.inputs.meant(term, path) if found is None else []
-        return meant[0] if len(meant) == 1 else found
-
-    def _per_each(self, asked: Asked) -> Derivation:
-        """平均每所幼儿园在园幼儿: the figure after the noun, by the count of the noun."""
-        term, path = asked.intent.second, self.inputs.path_of(asked.column)
-        best: tuple[float, Scored, Scored] | None = None
-        for cut in range(1, len(term) - 1):
-            noun, figure = term[:cut], term[cut:].removeprefix("的").removeprefix("拥有").removeprefix("占有")
-            below = self._one(noun + "数", path) if figure else None
-            above = self._one(figure, (*path, noun)) or self._one(figure, path) if below else None
-            if below is None or above is None or above.entry.path == below.entry.path:
-                continue
-            sure = min(above.log_odds, below.log_odds)
-            if below.entry.kind in COUNTABLE and (best is None or sure > best[0]):
-                best = sure, above, below
-        if best is None:
-            return Derivation(None, lacking=(term,))
-        return self._made(asked.column, [best[1]], [best[2]], 1, why=f"“每”：除以{best[2].entry.element.title}")
-
-    def _per_area(self, asked: Asked) -> Derivation:
-        """单位播种面积化肥施用量: by the area named; 单位面积森林蓄积量: by the area of the very thing."""
-        noun, figure = asked.intent.first, asked.intent.second
-        above = self._one(figure, self.inputs.path_of(asked.column))
-        if above is None:
-            return Derivation(None, lacking=(figure,))
-        terms = (noun + "面积",) if noun else tuple(figure[:cut] + "面积" for cut in range(2, len(figure)))
-        below = next((s for t in terms if (s := self.inputs.resolver.resolve(t)) and s.entry.kind == "area"), None)
-        if below is None and noun:
-            below = self.inputs.resolver.resolve("农作物" + noun + "面积") if noun == "播种" else None
-        if below is None:
-            return Derivation(None, lacking=(f"{noun or figure}面积",))
-        return self._made(asked.column, [above], [below], 1, why="单位面积的数量")
-
-    def _per_occasion(self, asked: Asked) -> Derivation:
-        """次均救助金额: the money by the visits, of the same things."""
-        path = self.inputs.path_of(asked.column)
-        spent = [s for term in (asked.intent.second, "支出", "金额") for s in self.inputs.meant(term, path)]
-        times = [s for term in ("人次", asked.intent.second[:2] + "人次") for s in self.inputs.meant(term, path)]
-        above = next((s for s in spent if s.entry.kind == "money"), None)
-        below = next((s for s in times if s.entry.kind == "visits"), None)
-        if above is None or below is None:
-            return Derivation(None, lacking=(asked.column.column.name,))
-        return self._made(asked.column, [above], [below], 1, why="次均＝金额÷人次")
+    def _per_figure(self, asked: Asked) -> Derivation:
+        found = {"per each": per_each, "per area": per_area, "per occasion": per_occasion}[asked.intent.pattern](
+            self.inputs, asked.intent.first, asked.intent.second, self.inputs.path_of(asked.column)
+        )
+        if isinstance(found, str):
+            return Derivation(None, lacking=(found,))
+        above, below = found
+        return self._made(asked.column, [above], [below], 1, why=f"平均数：除以{below.entry.element.title}")
 
     def _per(self, asked: Asked) -> Derivation:
         terms, each = self.inputs.book.per[asked.intent.first]
@@ -358,7 +320,9 @@ class Deriver:
             if other.column.path == path and i != asked.position and other.kind == asked.column.kind
         ]
         siblings = [
-            i for i in siblings if whole is None or i not in self.inputs.held or self.inputs.held[i].entry != whole.entry
+            i
+            for i in siblings
+            if whole is None or i not in self.inputs.held or self.inputs.held[i].entry != whole.entry
         ]
         parts = [self.inputs.held[i] for i in siblings if i in self.inputs.held]
         if whole is None or not siblings or len(parts) < len(siblings) or len(parts) < 2:
@@ -393,24 +357,4 @@ class Deriver:
         return Derivation(self._in_unit(column, formula, [*above, *below]), confidence, why=why)
 
     def _in_unit(self, column: ReadColumn, formula: Formula, inputs: Sequence[Scored]) -> Formula:
-        """Bring every term to the unit the form asks for; a ratio of like figures to one unit."""
-        units = {s.entry.path: s.entry.element.unit for s in inputs}
-        first = units[formula.above[0].path]
-        asked = column.unit if column.unit_given else None
-        upper, _, lower = (asked or "").partition("/")
-        if not formula.below:
-            return replace(formula, above=tuple(self._to(term, units, asked or first) for term in formula.above))
-        above = tuple(self._to(term, units, upper or first) for term in formula.above)
-        target = above[0].unit or first
-        below = tuple(self._to(term, units, lower or target) for term in formula.below)
-        return replace(formula, above=above, below=below)
-
-    def _to(self, term: Term, units: Mapping[str, str | None], target: str | None) -> Term:
-        unit = units[term.path]
-        if not unit or not target or self.inputs.resolver.index.units.same(unit, target):
-            return term
-        try:
-            factor: Fraction = self.inputs.resolver.index.units.factor(unit, target)
-        except UnitMismatch:
-            return term
-        return term if factor == 1 else replace(term, unit=target, factor=factor)
+        return in_unit_of_column(column, formula, inputs, self.inputs.resolver.index.units)

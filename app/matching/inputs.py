@@ -77,6 +77,12 @@ class Inputs:
         ]
         return said if len(said) == 1 else []
 
+    def one(self, term: str, path: Sequence[str]) -> Scored | None:
+        """The one element that ``term`` means, by itself or within this form; None for none or for a sum."""
+        found = self.resolver.resolve(term, path)
+        meant = self.meant(term, path) if found is None else []
+        return meant[0] if len(meant) == 1 else found
+
     def heading(self, text: str, above: Sequence[str]) -> Scored | None:
         for position, column in enumerate(self.columns):
             if column.column.name == text and position in self.held:
@@ -92,7 +98,7 @@ class Inputs:
             if any(token.role == "term" for token in lexicon.words.get(whole, ())):  # only where it is named: 中小学
                 if whole not in column.own:
                     continue
-                column = replace(column, own=column.own - {whole})  # noqa: PLW2901 - read without its name
+                column = replace(column, own=column.own - {whole})
                 ranked = [s for s in self.resolver.rank(column) if s.entry.element.numeric]
                 ranked = [s for s in ranked if s.comparison.values[3] <= 0.05]
             wanted = set(members)
