@@ -12,7 +12,7 @@ from app.services.registry import Registry
 from app.services.view_drafts import broken_fields, drop_draft, find_draft
 from app.services.view_impact import fields_in_use, recent_questions
 from app.services.views import as_written, etag_of, save_guarded
-from app.store import definitions
+from app.store import definitions, form_requests
 from app.store.definitions import StoredDefinition
 
 
@@ -63,7 +63,7 @@ def publish_draft(
     registry: Registry, caller: Caller, code: str, *, accept_breaking: bool = False
 ) -> tuple[StoredDefinition, bool]:
     """Publish the draft as a new version. 412 when the published version is not the one it was based on."""
-    gate.permit_administration(caller)
+    permit = gate.permit_administration(caller)
     state = registry.state()
     found = find_draft(state, code)
     if found is None:
@@ -82,6 +82,8 @@ def publish_draft(
         accept_breaking=accept_breaking,
     )
     drop_draft(registry, caller, code)
+    with registry.database.write() as write:
+        form_requests.publish(write, permit, code)
     return saved
 
 

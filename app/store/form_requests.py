@@ -58,10 +58,11 @@ def decide(
     )
 
 
-def publish(write: Write, permit: Permit, identity: str) -> None:
-    """Say that the view made from a form is published."""
+def publish(write: Write, permit: Permit, view: str) -> None:
+    """Say that this view is published: of every form it was made from, whichever way it was published."""
     demand(permit, "administer")
-    write.connection.execute(update(t.form_request).where(_F.id == identity).values(status="published"))
+    made_from = (_F.view == view, _F.status == "decided")
+    write.connection.execute(update(t.form_request).where(*made_from).values(status="published"))
 
 
 def get(cx: Connection, identity: str) -> StoredFormRequest | None:

@@ -68,6 +68,17 @@ def test_from_a_form_to_the_departments_own_table_without_any_township_typing(
     assert admin.get("/v1/datasets/people").json()["elements"][-1]["code"] != "invasive_points"
 
 
+def test_a_draft_published_as_any_other_view_publishes_its_form_too(
+    small: House, admin: httpx.Client, ecology: httpx.Client
+) -> None:
+    form = check(ecology)
+    assert decide(admin, form, accept_rest=True, view={"code": "ecology-base"}).status_code == 200
+    published = admin.post("/v1/admin/views/ecology-base/publish")
+    assert published.status_code == 201, published.text
+    assert ecology.get(f"/v1/form-requests/{form['id']}").json()["status"] == "published"
+    assert admin.post(f"/v1/admin/form-requests/{form['id']}/publish").status_code == 409
+
+
 def test_freshness_is_told_only_of_what_agreements_cover(small: House, ecology: httpx.Client) -> None:
     report(small, "430101101", "2024", 100, 40, "3")
     report(small, "430102101", "2025", 200, 90, "4")  # another county: outside the agreement

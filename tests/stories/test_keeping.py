@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from app.cli import program
 from app.store import archive
 from app.store.database import Database
+from app.store.tables import JOURNAL_TABLES
 from tests.fixtures.databases import KINDS, Kind
 from tests.fixtures.house import House, serving
 from tests.fixtures.programs import until
@@ -136,7 +137,8 @@ def test_a_copy_to_the_other_kind_of_database_answers_the_same_and_holds_the_sam
         assert asked(house, key) == before
     with serving(copied, tmp_path / "fresh") as house:
         assert asked(house, key) == before
-    same = {name: digest for name, digest in digests(url, tmp_path).items() if name not in ("audit", "state")}
+    journal = {table.name for table in JOURNAL_TABLES}  # it goes on while they are read
+    same = {name: digest for name, digest in digests(url, tmp_path).items() if name not in journal}
     assert digests(copied, tmp_path).items() >= same.items()
     assert same["record_version"].rows == 9
 
