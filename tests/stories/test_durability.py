@@ -104,7 +104,7 @@ def test_a_killed_server_keeps_what_it_acknowledged_and_nothing_by_half(
     assert len(acknowledged) >= 3
 
 
-KILLS = int(os.environ.get("TOWNSHIP_KILLS", "4"))
+KILLS = int(os.environ.get("TOWNSHIP_KILLS", "2"))
 
 
 def test_client_and_server_agree_after_a_kill_at_any_point_and_a_retry(

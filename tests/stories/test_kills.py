@@ -18,7 +18,7 @@ from tests.fixtures.databases import Kind
 from tests.fixtures.kills import run_trials
 from tests.stories.conftest import apply_small
 
-TRIALS = int(os.environ.get("TOWNSHIP_KILL_TRIALS", "3"))
+TRIALS = int(os.environ.get("TOWNSHIP_KILL_TRIALS", "2"))
 PATHS = [
     "/v1/views/people-view/records",
     "/v1/views/people-view/records?format=csv",
