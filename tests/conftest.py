@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 
 import pytest
@@ -12,7 +13,12 @@ pytest_plugins = ["tests.fixtures.databases"]
 
 def pytest_configure(config: pytest.Config) -> None:
     """How fast an example is made says something of the machine's other work, nothing of the code."""
-    settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile(
+        "house",
+        derandomize="TOWNSHIP_EXPLORE" not in os.environ,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     settings.load_profile("house")
 
 

@@ -172,7 +172,7 @@ def finished(each: CompiledField, told: Trace) -> Any:
     if each.codes is not None:
         if shown is not None:
             text = {True: "true", False: "false"}.get(shown) if isinstance(shown, bool) else str(shown)
-            shown = each.codes.get(str(text))
+            shown = each.codes.get(str(text), each.otherwise)
     elif isinstance(shown, Fraction):
         shown = rounded(shown, each.output.decimals, each.rounding)
     return each.default if shown is None else shown

@@ -72,7 +72,9 @@ def test_a_draft_published_as_any_other_view_publishes_its_form_too(
     small: House, admin: httpx.Client, ecology: httpx.Client
 ) -> None:
     form = check(ecology)
-    assert decide(admin, form, accept_rest=True, view={"code": "ecology-base"}).status_code == 200
+    new = [{"column": "外来入侵物种点位数", "decision": "propose", "proposal": PROPOSAL}]
+    decided = decide(admin, form, accept_rest=True, columns=new, view={"code": "ecology-base"})
+    assert decided.status_code == 200, decided.text
     published = admin.post("/v1/admin/views/ecology-base/publish")
     assert published.status_code == 201, published.text
     assert ecology.get(f"/v1/form-requests/{form['id']}").json()["status"] == "published"
