@@ -15,8 +15,13 @@ POPULATIONS = frozenset({"户籍", "常住", "实有", "暂住"})  # never the s
 PLACES = frozenset({"乡镇", "行政村", "县", "市州", "村民小组", "自然村", "地区", "居委会"})
 _WHOLE = re.compile(r"^(?:总计|合计|小计|全部|总数|总体|共计|累计|汇总|全口径|全渠道)")
 _GROUPING = re.compile(
-    r"(?:情况|分类|类别|来看|指标|构成|组成|信息|状况|方面|分组|项目|性别分|分|附报|其中|概况|资料)$"
+    r"(?:情况|分类|类别|来看|指标|构成|组成|信息|状况|方面|分组|项目|性别分|分|附报|其中|概况|资料"
+    r"|现状|发展|设施|建设|工作|服务|保障|运行|基础|条件|福利|事业|领域|活动)$"
 )
+# A heading that joins two subjects (人口与就业) names a section of the form; no single figure is qualified by both.
+_JOINED = re.compile(r".{2,}[和与及、].{2,}")
+_SAYS_TOTAL = re.compile(r"(?:总数|总人口|总人数|总户数)$")
+TRADING = frozenset({"企业", "生产经营单位", "个体工商户", "商店", "家庭农场", "合作社", "龙头企业"})
 _NUMBER = re.compile(r"^[-+]?\d[\d,，]*(?:\.\d+)?[%‰]?$")
 _YEAR = re.compile(r"^(?:19|20)\d\d年?$")
 _ENDING = (
@@ -124,7 +129,8 @@ def _read_path(path: Sequence[str], index: MatchIndex) -> list[ReadHeading]:
         facets = facets_of_heading(heading, index.lexicon)
         whole = bool(_WHOLE.match(heading.term)) and not facets.content
         content = frozenset(facets.content)
-        found.append(ReadHeading(facets, content, bool(_GROUPING.search(heading.term)), whole))
+        grouping = bool(_GROUPING.search(heading.term) or _JOINED.fullmatch(heading.term))
+        found.append(ReadHeading(facets, content, grouping and not index.is_named(heading.term), whole))
     return found
 
 
@@ -154,6 +160,8 @@ def read_column(column: FormColumn, titled: frozenset[str], default_unit: str | 
     numeric = _numeric(column.samples)
     kind, soft = _kind(unit if given else None, facets, headings, index)
     own, kind = _place(own, kind, column.samples, numeric)
+    if kind == "households" and given == "户" and (own | above_content) & TRADING:
+        kind = "count"  # enterprises and shops are counted in 户 as well, and are no households
     pairs = bigrams(heading.term)
     prefix = "".join(h.facets.surface for h in reversed(headings) if not h.grouping)
     return ReadColumn(
@@ -230,8 +238,18 @@ def _is_bookkeeping(term: str, nested: bool, index: MatchIndex) -> bool:
 def _parts_marked(columns: list[ReadColumn]) -> list[ReadColumn]:
     """Mark the columns whose twin stands under 总计: where a form splits and sums, the parts are not the whole."""
     wholes = {_beside(column) for column in columns if column.whole}
+    columns = [_of_all(column, columns) for column in columns]
     parts = [not c.whole and bool(c.headings) and not c.headings[0].grouping and _beside(c) in wholes for c in columns]
     return [_as_part(column) if part else column for column, part in zip(columns, parts, strict=True)]
+
+
+def _of_all(column: ReadColumn, columns: Sequence[ReadColumn]) -> ReadColumn:
+    """户籍人口总数 under 老年人口, with 其中：60周岁及以上 beside it, is the total that the section's people are part of."""
+    if column.promoted or not column.own <= POPULATIONS or not _SAYS_TOTAL.search(column.heading.term):
+        return column
+    beside = [other for other in columns if other.column.path == column.column.path and other.heading.of_which]
+    people = {c for heading in column.headings for c in heading.content if heading.facets.noun_kind == "persons"}
+    return replace(column, above=column.above - people) if beside else column
 
 
 def _beside(column: ReadColumn) -> tuple[frozenset[str], tuple[str, ...]]:

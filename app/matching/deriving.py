@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.matching.columns import POPULATIONS, ReadColumn
+from app.matching.complements import whole_and_other
 from app.matching.features import COUNTABLE
 from app.matching.formula import Formula, Moved, Term
 from app.matching.formula_book import Alternatives
 from app.matching.grammar import Intent, Pattern
 from app.matching.inputs import Inputs
-from app.matching.per_figure import per_area, per_each, per_occasion
+from app.matching.per_figure import density, per_area, per_each, per_occasion
 from app.matching.resolving import Scored
 from app.matching.terms_in_units import in_unit_of_column
 
@@ -56,6 +57,7 @@ class Deriver:
             "per each": self._per_figure,
             "per area": self._per_figure,
             "per occasion": self._per_figure,
+            "density": self._per_figure,
             "yield": self._yield,
             "growth": self._moved,
             "increase": self._moved,
@@ -153,7 +155,8 @@ class Deriver:
         return self._made(asked.column, [above], [below], self._times(asked.column, rate=False), why="两项之比")
 
     def _per_figure(self, asked: Asked) -> Derivation:
-        found = {"per each": per_each, "per area": per_area, "per occasion": per_occasion}[asked.intent.pattern](
+        makers = {"per each": per_each, "per area": per_area, "per occasion": per_occasion, "density": density}
+        found = makers[asked.intent.pattern](
             self.inputs, asked.intent.first, asked.intent.second, self.inputs.path_of(asked.column)
         )
         if isinstance(found, str):
@@ -181,7 +184,8 @@ class Deriver:
             terms = ("乡村户数", *terms)
         elif rural and "人" in asked.intent.first:
             terms = ("乡村人口", *terms)
-        below = self.inputs.households_like(above[0]) if "户" in asked.intent.first else None
+        each_of = {"户": "households", "人": "persons"}.get(asked.intent.first[:1], "")
+        below = self.inputs.counted_like(above[0], each_of) if each and len(above) == 1 else None
         below = below or self.inputs.resolver.first(
             terms, path if "生" in asked.intent.first else (), above[0].entry.element.definition
         )
@@ -264,8 +268,14 @@ class Deriver:
     def _rate(self, asked: Asked) -> Derivation:
         above = self.inputs.subject(asked.position, asked.intent.first)
         path = self.inputs.path_of(asked.column)
-        for counted in ("村数", "户数", "人数") if not above and asked.intent.first else ():
-            above = above or self.inputs.meant(asked.intent.first + counted, path)
+        counted = ("户数", "村数", "人数") if "户率" in asked.column.heading.term else ("村数", "户数", "人数")
+        of_villages = bool(asked.column.heading.notes) and "村" in "".join(asked.column.heading.notes)
+        if asked.intent.first and (of_villages or counted[0] == "户数"):
+            above = self.inputs.meant(asked.intent.first + ("村数" if of_villages else "户数"), path) or above
+        for word in counted if not above and asked.intent.first else ():
+            above = self.inputs.meant(asked.intent.first + word, path)
+            if above:
+                break
         if not above:
             return Derivation(None, lacking=(asked.intent.first,))
         above = self._as_people(asked, above)
@@ -282,8 +292,15 @@ class Deriver:
                 self._times(asked.column, rate=True),
                 why=f"{entry.element.title}÷{below.entry.element.title}",
             )
+        below = self.inputs.group_of(asked.intent.first) if covers and entry.kind == "persons" else None
+        if below is not None and below.entry.path != entry.path:
+            return self._made(
+                asked.column, above, [below], self._times(asked.column, rate=True), why="覆盖面＝享受人数÷应享受人群"
+            )
         shared = covers or entry.kind != "persons" or entry.title.content & _OF_ALL_PEOPLE
         below = self.inputs.whole_of(above[0], asked.column) if shared else None
+        if below is None and covers and entry.kind == "count":  # a facility covers the villages that have one
+            below = self.inputs.resolver.first(self.inputs.book.wholes.get("行政村", ()))
         if below is None:
             return Derivation(None, lacking=(f"{asked.column.column.name}的分母",))
         return self._made(asked.column, above, [below], self._times(asked.column, rate=True), why="覆盖面＝已覆盖÷总体")
@@ -296,6 +313,13 @@ class Deriver:
         people = self.inputs.meant(stem + "人数", self.inputs.path_of(asked.column))
         alike = len(people) == 1 and people[0].entry.title.content == found[0].entry.title.content
         return people if alike and people[0].entry.kind == "persons" else found
+
+    def complement(self, position: int) -> Derivation | None:
+        """The part of a division in two whose whole and other part are held."""
+        column = self.inputs.columns[position]
+        found = whole_and_other(self.inputs, column)
+        why = "其余＝总数－另一部分"
+        return self._made(column, found, [], 1, [False, True], why) if found else None
 
     def _not_done(self, asked: Asked) -> Derivation:
         found = self.inputs.meant(asked.intent.first + asked.intent.second, self.inputs.path_of(asked.column))

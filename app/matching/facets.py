@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -41,6 +42,7 @@ _KIND_OF_DIMENSION = {
     (("天", 1),): "days",
     (("瓦", 1),): "power",
 }
+_DONE = re.compile(r"(?<!未)(?<!待)(?<!应)完成")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ def _composed(surface: str, tokens: Iterable[Token]) -> Facets:
             if token.concept not in content:
                 content.append(token.concept)
             noun_kind = token.kind or noun_kind
+    if "计划" in content and _DONE.search(surface):
+        content.append("完成")  # what is done of a task is not the task
     return Facets(surface, tuple(content), frozenset(time), measure, noun_kind, share)
 
 

@@ -11,6 +11,7 @@ from app.matching.deriving import Derivation, Deriver
 from app.matching.form import Form, refuse_hostile
 from app.matching.formula import Formula, Term
 from app.matching.formula_book import builtin_formulas
+from app.matching.grain import asked_level, kept_to_grain
 from app.matching.grammar import Intent, intent_of
 from app.matching.index import MatchIndex
 from app.matching.inputs import Inputs
@@ -41,10 +42,11 @@ def match_form(form: Form, index: MatchIndex, *, weights: Weights | None = None)
     held = _assigned(columns, ranked, intents, sums, weights)
     inputs.held = held
     derived = _derived(columns, intents, sums, held, Deriver(inputs, form.frequency_code()))
-    made = _checked(columns, held, derived)
+    asked = asked_level(form.level)
+    made = {p: kept_to_grain(one, asked, index) for p, one in _checked(columns, held, derived).items()}
     return FormMatch(
         tuple(
-            verdict_on(column, ranked[position], held.get(position), made.get(position), resolver)
+            verdict_on(column, ranked[position], held.get(position), made.get(position), resolver, asked)
             for position, column in enumerate(columns)
         )
     )
@@ -118,6 +120,8 @@ def _derived(
         if parts and (intent is None or found[position].formula is None):
             confidence = min(part.probability for part in parts) ** 0.5
             found[position] = Derivation(_sum(parts), confidence, why="登记册按分项保存，此栏为各分项之和")
+        if intent is None and not parts and (left := deriver.complement(position)) is not None:
+            found[position] = left
     return found
 
 

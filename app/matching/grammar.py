@@ -17,6 +17,7 @@ Pattern = Literal[
     "per each",
     "per area",
     "per occasion",
+    "density",
     "named",
     "rate",
     "yield",
@@ -51,9 +52,11 @@ _PLAN = re.compile(
 _PLAN_RATE = re.compile(
     r"^(.*?)(?:(年初|调整)?(?:预算|计划|任务|目标))?(?:完成率|完成比例|完成进度|执行率|竣工率|完成预算比例)$"
 )
-_RATE = re.compile(r"^(.+?)(?:普及率|覆盖率|普及程度|占有率|达标率|比率|比例|率)$")
+_RATE = re.compile(r"^(.+?)(?:普及率|覆盖率|普及程度|占有率|达标率|入户率|到户率|入村率|通村率|比率|比例|率)$")
+_DENSITY = re.compile(r"^(.{2,})密度$")
 _YIELD = re.compile(r"^(.*?)(?:平均)?(?:亩产量?|单产量?|单位面积产量|每亩产量|公顷产量|每公顷产量)$")
 _NOT = re.compile(r"^(.*?)(?:尚未|未|没有|暂未)(.+)$")
+_VILLAGES = frozenset({"行政村", "自然村"})
 _OTHER = re.compile(r"^(?:其他|其它|其余|另外)")
 _EACH = re.compile(r"^(?:平均)?每一?(?:个|所|名|户|家|座|处|栋|位)(.{3,})$")
 _AREA = re.compile(r"^单位(.{0,6}?)面积(.{2,})$")
@@ -76,6 +79,8 @@ def intent_of(column: ReadColumn, book: FormulaBook) -> Intent | None:
     """How the column is derived by its name, None if the name says nothing of the kind."""
     term = column.heading.term
     rate_like = column.kind == "rate" or column.facets.measure == "rate" or column.facets.share or _percent(column)
+    if rate_like and column.heading.notes and (column.own | column.notes) & _VILLAGES:
+        return _by_rate(term)  # 自来水普及率（行政村） is one of villages, whatever the usual formula counts
     found = _by_named(term, book) or _by_quotient(term, book)
     found = found or _by_time(term, column, rate_like=rate_like) or _by_per(term, book)
     if found is not None:
@@ -120,6 +125,9 @@ def _by_per(term: str, book: FormulaBook) -> Intent | None:
     area = _AREA.match(term)
     if area:
         return Intent("per area", area[1], area[2])
+    spread = _DENSITY.match(term)
+    if spread:
+        return Intent("density", "", spread[1])
     occasion = _OCCASION.match(term)
     return Intent("per occasion", "次均", occasion[1]) if occasion else None
 

@@ -61,6 +61,7 @@ class MatchIndex:
     by_concept: Mapping[str, tuple[int, ...]]
     by_pair: Mapping[str, tuple[int, ...]]
     position: Mapping[str, int]
+    written: frozenset[str]  # titles and aliases to the letter, without numbering and units
     scale: float = field(default=1.0)
 
     @classmethod
@@ -90,6 +91,7 @@ class MatchIndex:
             {key: tuple(found) for key, found in by_concept.items()},
             {key: tuple(found) for key, found in by_pair.items() if len(found) <= MAX_POSTINGS},
             {entry.path: position for position, entry in enumerate(entries)},
+            frozenset(name.facets.surface for entry in entries for name in entry.names),
         )
 
     def weight(self, concept: str) -> float:
@@ -114,6 +116,10 @@ class MatchIndex:
         best = sorted(scores, key=lambda position: (-scores[position], position))[: limit * 3]
         ranked = sorted(best, key=lambda p: -(scores[p] + closest(self.entries[p], pairs)))
         return [self.entries[position] for position in ranked[:limit]]
+
+    def is_named(self, text: str) -> bool:
+        """Whether ``text`` is, to the letter, a title or alias of an element."""
+        return text in self.written
 
     def entry(self, path: str) -> Entry | None:
         position = self.position.get(path)

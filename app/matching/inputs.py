@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from app.matching.columns import ReadColumn
+from app.matching.columns import POPULATIONS, TRADING, ReadColumn
 from app.matching.features import COUNTABLE
 from app.matching.formula_book import FormulaBook
 from app.matching.index import Entry
@@ -14,6 +15,8 @@ from app.matching.resolving import Resolver, Scored
 _OTHER_KIND = 0.05  # the same kind of figure goes before another
 _NEAR = 0.5  # weight by which a substituted name may be off
 _TIME_LIMITS = frozenset({"按时", "超时"})
+_WHERE = frozenset({"农村", "城镇", "城市", "行政村", *POPULATIONS})
+_BENEFIT = re.compile(r"^(.{2,}?)(?:生活|护理|困难)?(?:津贴|补贴|补助)")
 
 
 @dataclass(slots=True)
@@ -119,13 +122,31 @@ class Inputs:
                 return [found[member] for member in members]
         return []
 
-    def households_like(self, persons: Scored) -> Scored | None:
-        """The households of the same people, for a figure per household."""
-        for position in self.resolver.index.by_concept.get(min(persons.entry.title.content, default=""), ()):
-            other = self.resolver.index.entries[position]
-            if other.kind == "households" and other.title.content == persons.entry.title.content:
-                return self.resolver.resolve(other.element.title)
-        return None
+    def counted_like(self, figure: Scored, kind: str) -> Scored | None:
+        """The households, persons or enterprises (户均产值 of 工业) whom ``figure`` is about; None if it names nobody.
+
+        Everything they are called must be said of the figure, and more than where they live.
+        """
+        index, mine = self.resolver.index, figure.entry.title.content
+        best: tuple[float, str] | None = None
+        for position in {p for concept in mine for p in index.by_concept.get(concept, ())}:
+            other = index.entries[position]
+            called = other.title.content - TRADING if other.kind == "count" else other.title.content
+            trading = kind == "households" and other.kind == "count" and called != other.title.content
+            if (
+                (other.kind == kind or trading)
+                and called <= mine
+                and called - _WHERE
+                and other.path != figure.entry.path
+            ):
+                rank = index.total(called), other.element.title
+                best = rank if best is None else max(best, rank)
+        return self.resolver.resolve(best[1]) if best else None
+
+    def group_of(self, benefit: str) -> Scored | None:
+        """Those whom a benefit is meant for by its name: 高龄 of 高龄津贴."""
+        named = _BENEFIT.match(benefit)
+        return self.resolver.first((named[1] + "人口", named[1] + "人数", named[1] + "户数")) if named else None
 
     def base_of(self, entry: Entry) -> Scored | None:
         """What the rate of a process is measured against: 排查 for 整改, of the same things."""
@@ -181,7 +202,9 @@ class Inputs:
                 return found
         for concept in (*sorted(entry.title.content & {"行政村", "村", "自然村"}), entry.kind or ""):
             if concept in self.book.wholes:
-                found = self.resolver.first(self.book.wholes[concept], (), definition)
+                rural = "农村" in entry.support or concept != "households"
+                terms = [term for term in self.book.wholes[concept] if rural or "乡村" not in term]
+                found = self.resolver.first(terms, (), definition)
                 return found if found and found.entry.path != entry.path else None
         return None
 

@@ -19,14 +19,29 @@ def per_each(inputs: Inputs, _: str, term: str, path: Sequence[str]) -> Found:
     best: tuple[float, Scored, Scored] | None = None
     for cut in range(1, len(term) - 1):
         noun, figure = term[:cut], term[cut:].removeprefix("的").removeprefix("拥有").removeprefix("占有")
-        below = inputs.one(noun + "数", path) if figure else None
-        above = inputs.one(figure, (*path, noun)) or inputs.one(figure, path) if below else None
+        below = _nearest(inputs, noun + "数", path) if figure else None
+        above = inputs.one(figure, (*path, noun)) or _nearest(inputs, figure, path) if below else None
         if below is None or above is None or above.entry.path == below.entry.path:
             continue
         sure = min(above.log_odds, below.log_odds)
         if below.entry.kind in COUNTABLE and (best is None or sure > best[0]):
             best = sure, above, below
     return (best[1], best[2]) if best else term
+
+
+def _nearest(inputs: Inputs, term: str, path: Sequence[str]) -> Scored | None:
+    """The element that ``term`` means under all the headings, else under the outer ones alone."""
+    found = (inputs.one(term, path[:depth]) for depth in range(len(path), -1, -1))
+    return next((scored for scored in found if scored is not None), None)
+
+
+def density(inputs: Inputs, _: str, term: str, path: Sequence[str]) -> Found:
+    """公路密度: the length or number of a thing by the area of the region."""
+    above = next((s for end in ("里程", "", "数") if (s := _nearest(inputs, term + end, path)) is not None), None)
+    below = inputs.resolver.resolve("行政区域面积")
+    if above is None or below is None:
+        return term if above is None else "行政区域面积"
+    return above, below
 
 
 def per_area(inputs: Inputs, noun: str, figure: str, path: Sequence[str]) -> Found:

@@ -20,6 +20,7 @@ _OF_WHICH = re.compile(r"(?:其中|内含|内|按.{1,6}分|当中)[:：,、]|其
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]|【([^【】]*)】")
 _UNIT_LEAD = re.compile(r"^(?:计量|数量)?单位[:：]?")
 _SPACE = re.compile(r"\s+")
+_POWERS = str.maketrans({"㎡": "平方米", "㎥": "立方米", "㎢": "平方公里", "㎏": "公斤", "㏊": "公顷"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Heading:
 
 def folded(text: str) -> str:
     """``text`` in half-width without spaces, circled numbers taken away."""
-    return _SPACE.sub("", unicodedata.normalize("NFKC", _CIRCLED.sub("", text)))
+    return _SPACE.sub("", unicodedata.normalize("NFKC", _CIRCLED.sub("", text).translate(_POWERS)))
 
 
 def read_heading(text: str, units: UnitTable) -> Heading:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.catalogue.model import Level
 from app.matching.columns import ReadColumn
 from app.matching.conversions import code_map_of, conversion_of
 from app.matching.deriving import Derivation
 from app.matching.explain import candidate_of, difference, reasons_for
 from app.matching.features import FEATURES
+from app.matching.grain import coarse_reason, too_coarse
 from app.matching.outcome import Candidate, ColumnMatch
 from app.matching.resolving import Resolver, Scored
 
@@ -27,14 +29,21 @@ def verdict_on(
     held: Scored | None,
     derived: Derivation | None,
     resolver: Resolver,
+    level: Level | None = None,
 ) -> ColumnMatch:
-    """The verdict on ``column``: ``held`` by an element, ``derived`` by a formula, or by what stands nearest."""
+    """The verdict on ``column``: ``held`` by an element, ``derived`` by a formula, or by what stands nearest.
+
+    ``level``: of the places that the form asks about.
+    """
     name = column.column.name
     if column.bookkeeping:
         return ColumnMatch(name, "bookkeeping", confidence=1.0, automatic=True, reasons=(_FORMS_OWN,))
     shown = _shown(column, ranked, held)
     if held is not None:
-        return _held(column, ranked, held, shown, resolver)
+        if level is None or not too_coarse(held.entry.element, level, resolver.index):
+            return _held(column, ranked, held, shown, resolver)
+        why = coarse_reason(held, level, resolver.index)
+        return ColumnMatch(name, "related", confidence=round(held.probability, 4), reasons=(why,), candidates=shown)
     if derived is not None and derived.formula is not None:
         return ColumnMatch(
             name,
@@ -45,7 +54,7 @@ def verdict_on(
             reasons=(f"可由已有数据算出：{derived.why}（derivable from what is held）",),
             candidates=shown,
         )
-    frame = _frame_of(column)
+    frame = _frame_of(column, level)
     if frame is not None:
         return ColumnMatch(name, "held", element=frame, confidence=1.0, reasons=(_OF_THE_FRAME,), candidates=shown)
     lacking = derived.lacking if derived else ()
@@ -59,6 +68,14 @@ def verdict_on(
             reasons=(f"计算所需的“{named}”未登记（an input is not held: {named}）",),
             candidates=shown,
         )
+    return _not_held(column, ranked, shown, resolver)
+
+
+def _not_held(
+    column: ReadColumn, ranked: Sequence[Scored], shown: tuple[Candidate, ...], resolver: Resolver
+) -> ColumnMatch:
+    """What stands near the column without being it, or that nothing does."""
+    name = column.column.name
     nearest = _related(ranked)
     if nearest is not None:
         chinese, english = difference(nearest.comparison, column)
@@ -104,8 +121,13 @@ def _related(ranked: Sequence[Scored]) -> Scored | None:
     return None
 
 
-def _frame_of(column: ReadColumn) -> str | None:
+def _frame_of(column: ReadColumn, level: Level | None) -> str | None:
     """What every view gives without any element: whose row it is and for when. Only asked where no element answers."""
+    if level == "village" and column.kind == "name" and column.own:
+        if column.own <= {"行政村", "居委会", "地区"}:
+            return "region.name"
+        if column.own == {"乡镇"}:
+            return "region.parent"
     if column.own <= {"乡镇", "地区"} and column.own and column.kind in {"name", "number"}:
         return f"region.{'name' if column.kind == 'name' else 'code'}"
     if column.own == {"县"} and column.kind == "name":
