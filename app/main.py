@@ -37,6 +37,7 @@ from app.api.document import openapi_document
 from app.api.envelope import Bounds, Envelope
 from app.api.observing import Observing
 from app.api.problems import install
+from app.api.reading_lane import ReadingLane
 from app.api.witnessing import Witnessing
 from app.services.redaction import keep_secrets_out_of_logs
 from app.services.registry import Registry
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None, registry: Registry | None = Non
             app.state.errands.sender.start()
         yield
         app.state.errands.waiter.watch.close()
+        app.state.errands.together.close()
         if chosen.webhook_hosts:
             await to_thread.run_sync(app.state.errands.sender.stop)
         if registry is None:
@@ -73,12 +75,15 @@ def create_app(settings: Settings | None = None, registry: Registry | None = Non
         version=version("township-registry"),
         lifespan=lifespan,
         openapi_url="/openapi.json",
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ``Observing`` has it all
         docs_url=None,
         redoc_url=None,
     )
-    for room in _ROUTERS:
-        app.include_router(room.router)
+    # One flat list: a router included in another is looked through anew for each request, which takes longer than
+    # many an answer. What the rooms' routers have of their own (prefix, dependencies) is in their routes already.
+    app.router.routes.extend(route for room in _ROUTERS for route in room.router.routes)
     install(app)
+    app.add_middleware(ReadingLane)
     app.add_middleware(Witnessing)
     bounds = Bounds(
         chosen.max_upload_bytes + _FORM_OVERHEAD,

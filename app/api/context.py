@@ -32,6 +32,7 @@ from app.services.redaction import redacted
 from app.services.registry import Registry
 from app.services.strangers import Strangers
 from app.services.tidying_leftovers import LeftoverTidying
+from app.services.together import Together
 from app.services.uploads import Uploads
 from app.services.view_forms import ViewFormReader
 from app.services.waiting import Waiter
@@ -65,6 +66,7 @@ class Errands:
     tidying: LeftoverTidying
     notices: NoticeReader
     evidence: Evidence
+    together: Together
 
 
 def errands_of(registry: Registry) -> Errands:
@@ -95,6 +97,7 @@ def errands_of(registry: Registry) -> Errands:
         LeftoverTidying(registry, uploads),
         NoticeReader(registry, events, auditing),
         Evidence(registry, auditing),
+        Together(registry.database),
     )
 
 
@@ -104,8 +107,18 @@ _MOST_TOLD = 50
 _SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})")
 
 
+async def errands_at_hand(request: Request) -> Errands:
+    """As ``errands``; a dependency that waits for nothing needs no thread."""
+    return errands(request)
+
+
 def errands(request: Request) -> Errands:
     return cast("Errands", request.app.state.errands)
+
+
+async def identity_at_hand(request: Request) -> str:
+    """As ``request_id``."""
+    return request_id(request)
 
 
 def request_id(request: Request) -> str:
@@ -214,7 +227,7 @@ def _digits(value: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(_digits)]
-Services = Annotated[Errands, Depends(errands)]
+Services = Annotated[Errands, Depends(errands_at_hand)]
 Known = Annotated[Caller, Depends(caller)]
-RequestId = Annotated[str, Depends(request_id)]
+RequestId = Annotated[str, Depends(identity_at_hand)]
 Strict = Depends(only_declared_parameters)

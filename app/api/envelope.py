@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import re
-import uuid
+import secrets
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,13 +55,15 @@ class Envelope:
     def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
         self._app = app
         self._bounds = bounds
+        # An id tells requests apart and is no secret, so that the system need not be asked for each.
+        self._chance = random.Random(secrets.randbits(256))  # noqa: S311
         self._safe = [*_SAFE, *(_FOR_HTTPS if bounds.https else ())]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._bounds, self._safe)
+        exchange = _Exchange(scope, receive, send, self._bounds, self._safe, self._chance)
         try:
             exchange.check_head()
             await self._app(scope, exchange.receive, exchange.send)
@@ -79,11 +82,17 @@ class _Exchange:
     """One request and its answer on their way through the envelope."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, bounds: Bounds, safe: list[tuple[bytes, bytes]]
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        bounds: Bounds,
+        safe: list[tuple[bytes, bytes]],
+        chance: random.Random,
     ) -> None:
         headers = {name: value for name, value in scope["headers"] if name in _READ}
         given = headers.get(b"x-request-id", b"").decode("latin-1")
-        self.identity = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        self.identity = given if _REQUEST_ID.fullmatch(given) else f"{chance.getrandbits(128):032x}"
         scope["township.request_id"] = self.identity
         self.started = self.stalled = False
         self._scope, self._receive, self._send = scope, receive, send

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import logging
 import time
+from contextlib import nullcontext
 from typing import Any
 
 from opentelemetry import propagate, trace
@@ -17,11 +18,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.metrics import METHODS, Metrics
-from app.services.stops import WALK, Walk, tracer
+from app.services.stops import WALK, Walk, traced, tracer
 from app.settings import Settings
 
 _requests = logging.getLogger("township.requests")
 METRICS_PATH = "/metrics"
+_SECONDS_BETWEEN = 1.0
 
 
 class Observing:
@@ -34,6 +36,8 @@ class Observing:
         self._server_timing = settings.server_timing
         self._slow = settings.slow_seconds
         self._log_requests = settings.log_requests
+        self._traced = False
+        self._ask_again = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +46,7 @@ class Observing:
         if scope["path"] == METRICS_PATH and scope["method"] == "GET" and self._may_scrape(scope):
             await Response(self._metrics.text(), media_type=CONTENT_TYPE_LATEST)(scope, receive, send)
             return
-        walk = Walk()
+        walk = Walk(traced=self._is_traced())
         token = WALK.set(walk)
         started = time.perf_counter()
         status = 500
@@ -58,25 +62,28 @@ class Observing:
         # The method of a stranger may be any word; what is kept has only those that there are.
         method = scope["method"] if scope["method"] in METHODS else "other"
         try:
-            with self._metrics.at_once.track_inprogress(), self._span(scope, method) as span:
+            with self._metrics.at_once.track_inprogress(), self._span(scope, method, walk) as span:
                 try:
                     await self._app(scope, receive, sending)
                 finally:
-                    span.update_name(f"{method} {_route(scope)}")
-                    span.set_attributes(
-                        {
-                            "http.request.method": method,
-                            "http.route": _route(scope),
-                            "http.response.status_code": status,
-                        }
-                    )
+                    if walk.traced:
+                        _tell(span, scope, method, status)
         finally:
             WALK.reset(token)
             seconds = time.perf_counter() - started
             self._metrics.answered(method, _route(scope), status, seconds)
             self._write(scope, method, status, seconds, walk)
 
-    def _span(self, scope: Scope, method: str) -> Any:
+    def _is_traced(self) -> bool:
+        # An SDK is installed once and stays; asking for it each time takes longer than much of what it would trace.
+        now = time.monotonic()
+        if not self._traced and now >= self._ask_again:
+            self._traced, self._ask_again = traced(), now + _SECONDS_BETWEEN
+        return self._traced
+
+    def _span(self, scope: Scope, method: str, walk: Walk) -> Any:
+        if not walk.traced:
+            return nullcontext(trace.INVALID_SPAN)
         carrier = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in scope["headers"]
@@ -111,6 +118,13 @@ class Observing:
                 **walk.facts,
             }
         _requests.log(logging.WARNING if slow else logging.INFO, "slow request" if slow else "request", extra=told)
+
+
+def _tell(span: trace.Span, scope: Scope, method: str, status: int) -> None:
+    span.update_name(f"{method} {_route(scope)}")
+    span.set_attributes(
+        {"http.request.method": method, "http.route": _route(scope), "http.response.status_code": status}
+    )
 
 
 def _route(scope: Scope) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 import polars as pl
 
@@ -106,13 +107,7 @@ class Period:
     @property
     def start(self) -> date:
         """Its first day; ``date.min`` for once."""
-        if self.frequency == "once":
-            return date.min
-        if self.frequency == "event":
-            return date.fromordinal(self.ordinal)
-        per_year = PER_YEAR[self.frequency]
-        year, part = divmod(self.ordinal, per_year)
-        return date(year, part * 12 // per_year + 1, 1)
+        return _first_day(self.frequency, self.ordinal)
 
     @property
     def end(self) -> date:
@@ -121,7 +116,7 @@ class Period:
             return date.max
         if self.frequency == "event":
             return date.fromordinal(self.ordinal)
-        return Period(self.frequency, self.ordinal + 1).start - timedelta(days=1)
+        return _first_day(self.frequency, self.ordinal + 1) - timedelta(days=1)
 
     @property
     def year(self) -> int:
@@ -153,6 +148,17 @@ class Period:
     def within(self, other: Period) -> bool:
         """Whether this period lies wholly inside ``other``."""
         return other.start <= self.start and self.end <= other.end
+
+
+@lru_cache(maxsize=8192)
+def _first_day(frequency: Frequency, ordinal: int) -> date:
+    if frequency == "once":
+        return date.min
+    if frequency == "event":
+        return date.fromordinal(ordinal)
+    per_year = PER_YEAR[frequency]
+    year, part = divmod(ordinal, per_year)
+    return date(year, part * 12 // per_year + 1, 1)
 
 
 def _expected(frequency: Frequency | None) -> str:

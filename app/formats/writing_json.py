@@ -58,9 +58,14 @@ def _records(fields: Sequence[OutputField], frame: pl.DataFrame, end: str) -> by
     return _by_cells(fields, frame, end) if frame.height <= _FEW else _by_columns(fields, frame, end)
 
 
-def _labels(fields: Sequence[OutputField]) -> list[str]:
+def _labels(fields: Sequence[OutputField]) -> Sequence[str]:
+    return _labels_of(tuple(field.name for field in fields))
+
+
+@lru_cache(maxsize=512)
+def _labels_of(names: Sequence[str]) -> Sequence[str]:
     """What stands before each value: ``{"a":`` for the first, ``,"b":`` for the others."""
-    return [f"{',' if position else '{'}{_quoted(field.name)}:" for position, field in enumerate(fields)]
+    return tuple(f"{',' if position else '{'}{_quoted(name)}:" for position, name in enumerate(names))
 
 
 @lru_cache(maxsize=4096)
@@ -75,17 +80,19 @@ def _by_cells(fields: Sequence[OutputField], frame: pl.DataFrame, end: str) -> b
     wanted = [(label, field, places[column_name(field)]) for label, field in zip(labels, fields, strict=True)]
     for row in frame.rows():
         for label, field, place in wanted:
+            value = row[place]
             pieces.append(label)
-            pieces.append(_value(field, row[place]))
+            if value is None:
+                pieces.append("null")
+            elif field.kind == "number":
+                pieces.append(number_text(value, field.decimals) if field.decimals else str(value))
+            else:
+                pieces.append(_value(value))
         pieces.append("}" + end)
     return "".join(pieces).encode()
 
 
-def _value(field: OutputField, value: Any) -> str:
-    if value is None:
-        return "null"
-    if field.kind == "number":
-        return number_text(value, field.decimals)
+def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value.isoformat() if isinstance(value, date) else value, ensure_ascii=False)

@@ -98,6 +98,21 @@ class Plan:
         return self.spec.frequency
 
     @cached_property
+    def outputs(self) -> tuple[OutputField, ...]:
+        """The fields as they are written."""
+        return tuple(each.output for each in self.fields)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the fields, in order."""
+        return tuple(each.name for each in self.fields)
+
+    @cached_property
+    def sources(self) -> frozenset[str]:
+        """The codes of the datasets that a field rests on."""
+        return frozenset(path.partition(".")[0] for path in self.elements)
+
+    @cached_property
     def elements(self) -> frozenset[str]:
         """The paths of every element that a field rests on: nothing else is ever asked of the sources."""
         return frozenset().union(*(each.elements for each in self.fields))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -66,6 +67,13 @@ class Auditing:
     @stopping("audit")
     def witness(self, reading: Reading) -> tuple[Finish, Place]:
         """As ``begin``, with the place of the intent in the audit."""
+        finish, durable = self.submit(reading)
+        place = durable.result()
+        witnessed()
+        return finish, place
+
+    def submit(self, reading: Reading) -> tuple[Finish, Future[Place]]:
+        """As ``witness``, without waiting: nothing may be told before the intent is durable, and ``witnessed``."""
         caller = reading.caller
         entry = AuditEntry(
             at=self._registry.now(),
@@ -86,8 +94,7 @@ class Auditing:
             snapshot=reading.snapshot,
             answered=reading.answered,
         )
-        place = self._registry.audit.append(entry)
-        witnessed()
+        durable = self._registry.audit.submit(entry)
 
         def finish(outcome: str, rows: int, digest: str | None) -> None:
             closing = replace(
@@ -106,7 +113,7 @@ class Auditing:
             # The intent is the witness; that the closing entry is on its way is enough to let the next one go.
             self._registry.audit.submit(closing)
 
-        return finish, place
+        return finish, durable
 
     def noted(self, witness: Witness, status: str, target: str, request_id: str) -> None:
         """Write down a request whose errand wrote nothing of its own, before it is answered."""

@@ -159,7 +159,7 @@ def region_expression(
 ) -> pl.Expr:
     """Rows whose region is, or lies below, a region that holds one of ``codes`` at the row's period."""
     inside = pl.lit(value=False)
-    for ordinals, day in _editions(pairs, frequency, regions, today):
+    for ordinals, day in editions_of(pairs, frequency, regions, today):
         ids: set[int] = set()
         for code in codes:
             holder = regions.holder(code, day)
@@ -187,7 +187,7 @@ def _in_space(
     if roots is None:
         return pl.lit(value=True)
     inside = pl.lit(value=False)
-    for ordinals, day in _editions(pairs, frequency, regions, today):
+    for ordinals, day in editions_of(pairs, frequency, regions, today):
         ids: set[int] = set()
         for root in roots:
             ids |= regions.subtree(root, day)
@@ -199,10 +199,13 @@ def _among(ordinals: list[int] | None) -> pl.Expr:
     return pl.lit(value=True) if ordinals is None else pl.col("period").is_in(ordinals)
 
 
-def _editions(
+def editions_of(
     pairs: pl.DataFrame, frequency: Frequency, regions: RegionIndex, today: date
 ) -> list[tuple[list[int] | None, date]]:
-    """The periods of ``pairs`` grouped by the edition of the regions they fall in, each with a day of it."""
+    """The periods of ``pairs`` grouped by the edition of the regions they fall in, each with a day of it.
+
+    None stands for all of them.
+    """
     if frequency == "once":
         return [(None, today)]
     groups: dict[int, tuple[list[int], date]] = {}

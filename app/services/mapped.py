@@ -9,10 +9,13 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from typing import cast
 
 from app.mapping.plan import Plan
 from app.mapping.run import Mapped, run
 from app.policy.scopes import Scope
+from app.services.few_rows import PlaceIndex
 from app.services.frame_digests import frame_digest
 from app.services.refinements import conditions_on
 from app.services.registry import Registry, State
@@ -30,6 +33,11 @@ class MappedState:
     @property
     def size(self) -> int:
         return int(self.mapped.frame.estimated_size())
+
+    @cached_property
+    def places(self) -> PlaceIndex:
+        """Where the rows of each region stand; made when first asked for."""
+        return PlaceIndex(self.mapped.frame)
 
 
 class MappedViews:
@@ -67,27 +75,46 @@ class MappedViews:
                 self._bytes -= self._kept.pop(oldest).result().size
         return state
 
+    def held(self, key: Hashable) -> MappedState | None:
+        """That one, if it is there already."""
+        with self._lock:
+            future = self._kept.get(key)
+        return future.result() if future is not None and future.done() and future.exception() is None else None
+
+
+def mapped_key(state: State, name: str, version: str, plan: Plan, scope: Scope, today: date) -> Hashable:
+    """What the mapped whole of a plan depends on at a state: with the same key it is the same."""
+    asked = ("mapped", name, version, scope.fingerprint, plan.names, today)
+    found = state.derived.get(asked)
+    if found is None:
+        found = state.derived[asked] = _mapped_key(state, name, version, plan, scope, today)
+    return cast("Hashable", found)
+
+
+def _mapped_key(state: State, name: str, version: str, plan: Plan, scope: Scope, today: date) -> Hashable:
+    datasets = {path.partition(".")[0] for path in plan.elements}
+    conditions = conditions_on(state, scope, datasets)
+    # What a condition rests on is behind the answer too, seen or not.
+    datasets |= {path.partition(".")[0] for condition in conditions for path in condition.elements}
+    return (
+        name,
+        version,
+        scope.fingerprint,
+        state.definitions_revision,
+        state.regions_revision,
+        plan.names,
+        tuple(sorted((part, revision) for part, revision in state.part_revisions.items() if part[0] in datasets)),
+        # Data without a period, and all of a view under present regions, is shown under those of today.
+        today if _undated(plan) or any(condition.undated for condition in conditions) else None,
+    )
+
 
 @stopping("map")
 def mapped_state(
     registry: Registry, views: MappedViews, state: State, name: str, version: str, plan: Plan, scope: Scope, today: date
 ) -> MappedState:
     """The whole of ``plan`` (already restricted to visible fields) as ``scope`` lets it be seen at ``state``."""
-    datasets = {path.partition(".")[0] for path in plan.elements}
-    conditions = conditions_on(state, scope, datasets)
-    # What a condition rests on is behind the answer too, seen or not.
-    datasets |= {path.partition(".")[0] for condition in conditions for path in condition.elements}
-    key = (
-        name,
-        version,
-        scope.fingerprint,
-        state.definitions_revision,
-        state.regions_revision,
-        tuple(field.name for field in plan.fields),
-        tuple(sorted((part, revision) for part, revision in state.part_revisions.items() if part[0] in datasets)),
-        # Data without a period, and all of a view under present regions, is shown under those of today.
-        today if _undated(plan) or any(condition.undated for condition in conditions) else None,
-    )
+    key = mapped_key(state, name, version, plan, scope, today)
 
     def compute() -> MappedState:
         sources = SnapshotSources(registry, state, scope, today, whole_records=plan.spec.whole_records)
@@ -96,7 +123,7 @@ def mapped_state(
         return MappedState(mapped, mapped_digest(mapped, f"{name}\0{version}"))
 
     found = views.get(key, compute)
-    met(fields=len(plan.fields), datasets=len(datasets), rows=found.mapped.frame.height)
+    met(fields=len(plan.fields), datasets=len(plan.sources), rows=found.mapped.frame.height)
     return found
 
 

@@ -33,19 +33,19 @@ class StateNames:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known: OrderedDict[str, str] = OrderedDict()  # names by what they stand for
         self._lock = threading.Lock()
 
     def name(self, caller: Caller, view: VisibleView, epoch: int, shown: MappedState) -> str:
         """The name of what ``shown`` is for this department; kept durably before it is handed out."""
         code = view.stored.stored.code
         digest = f"{caller.department}\0{code}\0{view.version}\0{shown.digest}"
-        name = self._registry.sealer.name("state", digest)
         with self._lock:
-            known = name in self._known
-            if known:
-                self._known.move_to_end(name)
-        if not known:
+            name = self._known.get(digest)
+            if name is not None:
+                self._known.move_to_end(digest)
+        if name is None:
+            name = self._registry.sealer.name("state", digest)
             scope = {"department": caller.department, "grants": [grant.document() for grant in view.scope.grants]}
             with self._registry.database.journal() as cx:
                 states.remember(
@@ -56,7 +56,7 @@ class StateNames:
                     ),
                 )  # fmt: skip
             with self._lock:
-                self._known[name] = None
+                self._known[digest] = name
                 while len(self._known) > _KNOWN_AT_ONCE:
                     self._known.popitem(last=False)
         return name

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 import polars as pl
@@ -72,6 +73,7 @@ class Span:
     end: Period
 
 
+@lru_cache(maxsize=4096)
 def read_periods(text: str | None, frequency: Frequency) -> tuple[Span, ...] | None:
     """``2025``, ``2025-01,2025-03`` or ``2025-01..2025-12`` as spans of the grain; None when nothing was asked."""
     if text is None:

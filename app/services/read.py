@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 
 import orjson
@@ -25,11 +26,11 @@ from app.services.auditing import Auditing, Reading
 from app.services.coverage import region_expression
 from app.services.frame_digests import frame_digest
 from app.services.limits import Limits
-from app.services.mapped import MappedViews, mapped_state
+from app.services.mapped import MappedState, MappedViews, mapped_key, mapped_state
 from app.services.naming import StateNames
-from app.services.questions import LARGEST_PAGE, PAGE, Question, period_expression, read_periods, read_regions
+from app.services.questions import LARGEST_PAGE, PAGE, Question, Span, period_expression, read_periods, read_regions
 from app.services.receipts import Asked, Receipts
-from app.services.registry import Registry
+from app.services.registry import Registry, State
 from app.services.view_drafts import coming_end
 from app.services.visible_views import VisibleView, require_coverage, visible_view
 
@@ -88,6 +89,46 @@ class ViewReader:
         With ``receipt_of`` an answer of 200 carries a receipt, and is made whole before it is sent. With ``seen_as``
         the answer is that department's, to the byte; the audit has it under the caller's own name.
         """
+        answer, reading = self._answered(caller, code, question, if_none_match, request_id, seen_as)
+        try:
+            return self._witnessed(answer, reading, receipt_of)
+        except BaseException:
+            answer.abandon()
+            raise
+
+    def has_at_once(self, caller: Caller, code: str, question: Question) -> bool:
+        """Whether the answer is a few rows of what is in memory already, so that ``read_at_once`` gives it quickly."""
+        if question.region is None or question.as_of is not None or question.cursor is not None or question.annotated:
+            return False
+        state = self._registry.state()
+        today = self._registry.today()
+        try:
+            view = visible_view(state, caller, code, today)
+            codes, spans = read_regions(question.region), read_periods(question.period, view.spec.frequency)
+        except Problem:
+            return False
+        key = mapped_key(state, code, str(view.version), view.plan, view.scope, today)
+        shown = self._views.held(key)
+        if shown is None or codes is None:
+            return False
+        return shown.places.rows(codes, spans, view.spec.places_by, state.regions, today) is not None
+
+    def read_at_once(
+        self, caller: Caller, code: str, question: Question, if_none_match: str | None, request_id: str
+    ) -> tuple[Answer, Reading]:
+        """As ``read``, without the witness: the answer may be given when the reading stands in the audit."""
+        return self._answered(caller, code, question, if_none_match, request_id, None)
+
+    def _answered(
+        self,
+        caller: Caller,
+        code: str,
+        question: Question,
+        if_none_match: str | None,
+        request_id: str,
+        seen_as: Caller | None,
+    ) -> tuple[Answer, Reading]:
+        """The answer and what the audit has to say of it before it is given."""
         asker, caller = caller, seen_as or caller
         state = self._registry.state()
         today = self._registry.today()
@@ -98,7 +139,7 @@ class ViewReader:
         position = self._position(question)
         asked = position.state if position is not None else question.as_of
         view, state = view_as_of(self._registry, self._names, caller, view, state, asked)
-        outputs = [field.output for field in view.plan.fields]
+        outputs = view.plan.outputs
         filters = parse_filters(question.filters, outputs)
         sort = parse_sort(question.sort, outputs)
         fields = parse_fields(question.fields, outputs)
@@ -106,27 +147,13 @@ class ViewReader:
         codes = read_regions(question.region)
         require_coverage(view, state, codes, spans, today)
         shown = mapped_state(self._registry, self._views, state, code, str(view.version), view.plan, view.scope, today)
-        frame = shown.mapped.frame
-        if spans is not None:
-            frame = frame.filter(period_expression(spans))
-        if codes is not None:
-            frame = frame.filter(region_expression(codes, frame, view.spec.places_by, state.regions, today))
+        frame = _asked_for(shown, codes, spans, view, state, today)
         rows, fields = select(replace(shown.mapped, frame=frame), filters, sort, fields)
         notes: Callable[[pl.DataFrame], list[Note]] | None = None
         if question.annotated:
             check_annotated(question, fields)
             notes = partial(notes_of, self._registry, state, view, today, question, fields)
         chosen = Chosen(rows, fields, sort, notes, shown.mapped.notes)
-        reading = Reading(
-            asker if seen_as is None else replace(asker, department=seen_as.department),
-            "read" if seen_as is None else "read-as",
-            code,
-            view.version,
-            question.document(),
-            view.agreements,
-            state.epoch,
-            request_id,
-        )
         name = self._names.name(caller, view, state.epoch, shown)
         if question.format == "json":
             answer = self._page(view, name, chosen, question, position)
@@ -136,13 +163,20 @@ class ViewReader:
         if answer.stream is None and matches(if_none_match, etag):
             answer = Answer(304, answer.media_type, headers=answer.headers)
         answer.headers = {**answer.headers, **coming_end(state, view)}
-        reading = replace(reading, snapshot=name, answered=answer.answered)
+        reading = Reading(
+            asker if seen_as is None else replace(asker, department=seen_as.department),
+            "read" if seen_as is None else "read-as",
+            code,
+            view.version,
+            question.document(),
+            view.agreements,
+            state.epoch,
+            request_id,
+            snapshot=name,
+            answered=answer.answered,
+        )
         limits.settle(answer)
-        try:
-            return self._witnessed(answer, reading, receipt_of)
-        except BaseException:
-            answer.abandon()
-            raise
+        return answer, reading
 
     def read_as(
         self, caller: Caller, department: str, code: str, question: Question, if_none_match: str | None, request_id: str
@@ -233,6 +267,28 @@ class ViewReader:
         fields = [[field.name, field.kind, field.decimals] for field in chosen.fields]
         shown = frame.select([f"field:{field.name}" for field in chosen.fields])
         return entity_tag(name, orjson.dumps(fields), frame_digest(shown))
+
+
+def _asked_for(
+    shown: MappedState,
+    codes: Sequence[str] | None,
+    spans: Sequence[Span] | None,
+    view: VisibleView,
+    state: State,
+    today: date,
+) -> pl.DataFrame:
+    """The rows in the regions and periods that were asked for; None asks for all."""
+    frame = shown.mapped.frame
+    if codes is not None:
+        places = shown.places
+        few = places.rows(codes, spans, view.spec.places_by, state.regions, today)
+        if few is not None:
+            return places.taken(few)
+    if spans is not None:
+        frame = frame.filter(period_expression(spans))
+    if codes is not None:
+        frame = frame.filter(region_expression(codes, frame, view.spec.places_by, state.regions, today))
+    return frame
 
 
 _AT_ONCE = 20_000  # rows up to which an answer is made whole, so that its digest is of its very bytes

@@ -40,7 +40,7 @@ from app.store.database import Database
 from app.store.definitions import StoredDefinition
 
 CHINA = ZoneInfo("Asia/Shanghai")
-CATALOGUE_KINDS = frozenset({"dataset", "codelist", "unit", "department"})
+CATALOGUE_KINDS = frozenset({"dataset", "codelist", "unit", "department", "formula"})
 _STATES_KEPT = 16
 
 
@@ -109,7 +109,7 @@ class Registry:
         self.clock = clock
         self.audit_tree = AuditTree(database)
         self._sequencer = AuditSequencer(self.audit_tree, settings.audit_checkpoint_seconds, clock)
-        self.audit = AuditLog(database, self._sequencer.told)
+        self.audit = AuditLog(database, self._sequencer.told, self.audit_tree.fresh)
         # What still has something to write when this process ends.
         self.before_close: list[Callable[[], None]] = []
         with database.read() as cx:

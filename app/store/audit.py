@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 from sqlalchemy import Connection, select, update
@@ -79,7 +80,10 @@ class Place:
 
 
 _COLUMNS = tuple(field.name for field in fields(AuditEntry))
-_DOCUMENTS = frozenset({"question", "agreements", "purposes", "answered"})
+_VALUES = attrgetter(*_COLUMNS)
+_AT_PLACE = _COLUMNS.index("at")
+_DOCUMENT_PLACES = tuple(_COLUMNS.index(name) for name in ("question", "agreements", "purposes", "answered"))
+_REMEMBERED = 200_000  # leaves of entries that the tree has not taken in yet
 Told = Callable[[], None]
 
 
@@ -109,10 +113,16 @@ class Chain:
 class AuditLog:
     """The way into the audit for one process. Make it after the process has forked; close it at the end.
 
-    ``told`` is called after each commit, in the writer's thread.
+    ``told`` is called after each commit, in the writer's thread. ``fresh`` is given the leaf hash of every entry
+    written here, by writer and position, for the tree to take from; what it does not find there it makes itself.
     """
 
-    def __init__(self, database: Database, told: Told = lambda: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        told: Told = lambda: None,
+        fresh: MutableMapping[tuple[str, int], bytes] | None = None,
+    ) -> None:
         self._database = database
         self._told = told
         self._waiting: queue.SimpleQueue[tuple[AuditEntry, Future[Place]] | None] = queue.SimpleQueue()
@@ -120,6 +130,7 @@ class AuditLog:
         self._writer: threading.Thread | None = None
         self._closed = False
         self._chain: Chain | None = None
+        self._fresh = fresh
 
     def submit(self, entry: AuditEntry) -> Future[Place]:
         """Hand an entry over; the future is done when it is durable, or carries what went wrong."""
@@ -187,6 +198,8 @@ class AuditLog:
         else:
             for (_, done), (place, _) in zip(group, places, strict=True):
                 done.set_result(place)
+            if self._fresh is not None and len(self._fresh) < _REMEMBERED:
+                self._fresh.update({(at.writer, at.position): bytes.fromhex(at.leaf) for at, _ in places})
             self._told()
 
     def _end(self) -> None:
@@ -200,31 +213,36 @@ class AuditLog:
 
 def insert_entries(cx: Connection, entries: Sequence[AuditEntry], places: Sequence[tuple[Place, str]]) -> None:
     """Write entries in the order given, with their places and links, in the transaction of ``cx``."""
-    sqlite = cx.dialect.name == "sqlite"
+    as_text = cx.dialect.name == "sqlite"
     rows = [
-        (*(_driver_value(name, getattr(entry, name), sqlite=sqlite) for name in _COLUMNS), at.writer, at.position, link)
+        (*_driver_values(entry, as_text=as_text), at.writer, at.position, link)
         for entry, (at, link) in zip(entries, places, strict=True)
     ]
     bulk.insert(cx, t.audit, (*_COLUMNS, "writer", "position", "link"), rows)
 
 
 def document_of(entry: AuditEntry, writer: str, position: int) -> dict[str, Any]:
-    """The entry as the tree has it: what ``entry_bytes`` is made of."""
-    told = {name: _kept(getattr(entry, name)) for name in _COLUMNS}
-    return {**told, "at": instant_text(entry.at), "writer": writer, "position": position}
+    """The entry as the tree has it, without what is null: what ``entry_bytes`` is made of."""
+    told = {name: _kept(value) for name, value in zip(_COLUMNS, _VALUES(entry), strict=True) if value is not None}
+    told["at"] = instant_text(entry.at)
+    told["writer"] = writer
+    told["position"] = position
+    return told
 
 
 def _kept(value: Any) -> Any:
     # PostgreSQL keeps no NUL, and one entry must not spoil its group.
-    return value.replace("\x00", "\ufffd") if isinstance(value, str) else value
+    return value.replace("\x00", "\ufffd") if type(value) is str and "\x00" in value else value
 
 
-def _driver_value(name: str, value: Any, *, sqlite: bool) -> Any:
-    if value is None:
-        return None
-    if name in _DOCUMENTS:
-        return json_text(value)
-    return instant_text(value) if name == "at" and sqlite else _kept(value)
+def _driver_values(entry: AuditEntry, *, as_text: bool) -> list[Any]:
+    values = [_kept(value) for value in _VALUES(entry)]
+    for place in _DOCUMENT_PLACES:
+        if values[place] is not None:
+            values[place] = json_text(values[place])
+    if as_text:
+        values[_AT_PLACE] = instant_text(entry.at)
+    return values
 
 
 def entries(  # noqa: PLR0913 - one for each thing to look for

@@ -84,10 +84,14 @@ class SignedHead:
 
 
 class AuditTree:
-    """The tree of one database; safe for many threads and processes."""
+    """The tree of one database; safe for many threads and processes.
+
+    ``fresh`` has the leaf hashes of entries that this process wrote, by writer and position, as they were written.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.fresh: dict[tuple[str, int], bytes] = {}
         self._keys: AuditKeys | None = None
 
     @property
@@ -132,8 +136,9 @@ class AuditTree:
             hashing = self.keys.hashing
             tiles = Tiles(cx, hashing, fresh)
             nodes: list[tuple[int, int, str]] = []
+            hashes = self._leaves(cx, entries)
             for number, row in enumerate(entries, size):
-                leaf = hashing.leaf(entry_bytes(document_of_row(row)))
+                leaf = hashes[row.id]
                 running = next_running(hashing, running, leaf)
                 fresh[0, number] = leaf
                 leaves.append((number, row.id, leaf.hex(), running.hex()))
@@ -149,7 +154,19 @@ class AuditTree:
                     cx.execute(update(t.audit_writer).where(_W.id == writer).values(sequenced=position))
         except IntegrityError:
             return "lost"
+        for row in entries:
+            self.fresh.pop((row.writer, row.position), None)
         return "some" if len(entries) == _AT_ONCE else "all"
+
+    def _leaves(self, cx: Connection, entries: Sequence[Row[int, str, int]]) -> dict[int, bytes]:
+        """The leaf hash of each entry by its id: of our own as they were written, of the others from what is kept."""
+        found = {row.id: leaf for row in entries if (leaf := self.fresh.get((row.writer, row.position))) is not None}
+        others = [row.id for row in entries if row.id not in found]
+        if others:
+            wanted = select(t.audit).where(bulk.among(cx, t.audit.c.id, others))
+            for row in cx.execute(wanted):
+                found[row.id] = self.keys.hashing.leaf(entry_bytes(document_of_row(row)))
+        return found
 
 
 def _damaged() -> Problem:
@@ -206,10 +223,10 @@ def _end_of(cx: Connection) -> tuple[int, bytes]:
     return (row.number + 1, bytes.fromhex(row.running)) if row else (0, b"")
 
 
-def _committed(cx: Connection) -> Sequence[Row[Any]]:
+def _committed(cx: Connection) -> Sequence[Row[int, str, int]]:
     """The next entries that are not in the tree: each writer's in its order, none passed over."""
     waiting = (
-        select(t.audit)
+        select(t.audit.c.id, t.audit.c.writer, t.audit.c.position)
         .join(t.audit_writer, _W.id == t.audit.c.writer)
         .where(t.audit.c.position > _W.sequenced, (_W.last.is_(None)) | (_W.last > _W.sequenced))
         .order_by(t.audit.c.id)

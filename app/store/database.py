@@ -92,6 +92,7 @@ class Database:
         self.journal_writer = journal_writer
         self._epochs = EpochReader(url)
         # SQLite's waiting is by polling; within one process writers queue here instead.
+        self._looking = threading.local()
         self._turn = threading.Lock() if self.dialect == "sqlite" else None
         self._journal_turn = threading.Lock() if self.dialect == "sqlite" else None
 
@@ -168,7 +169,20 @@ class Database:
 
     def epoch(self) -> int:
         """The present epoch, straight from the database: a few microseconds on SQLite, one round trip on PostgreSQL."""
-        return self._epochs.read()
+        seen: int | None = getattr(self._looking, "epoch", None)
+        return self._epochs.read() if seen is None else seen
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Within it every look of this thread at the epoch gives what one look at its beginning gave.
+
+        For errands that had all arrived before: none of them sees anything older than there was when it came.
+        """
+        self._looking.epoch = self._epochs.read()
+        try:
+            yield
+        finally:
+            self._looking.epoch = None
 
     def close(self) -> None:
         """Give back every connection. The database can not be used afterwards."""

@@ -11,21 +11,20 @@ from sqlalchemy.types import TypeEngine
 
 BIG_ID = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up only an INTEGER primary key
 
-_ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
-
 
 def instant_text(value: datetime) -> str:
     """An instant as text of fixed width (``2026-03-01T08:00:00.000000Z``), so that text order is time order."""
     if value.tzinfo is None or value.utcoffset() is None:
         raise ValueError(f"an instant needs an offset from UTC: {value!r}")
-    # strftime("%Y") does not pad years before 1000, and text order rests on the width.
-    utc = value.astimezone(UTC)
-    return f"{utc.year:04d}{utc.strftime(_ISO[2:])}"
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_instant(text: str) -> datetime:
     """The instant that ``instant_text`` wrote. Raises ValueError for any other text."""
-    return datetime.strptime(text, _ISO).replace(tzinfo=UTC)
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None or instant_text(instant) != text:
+        raise ValueError(f"not an instant as it is kept: {text!r}")
+    return instant
 
 
 class Instant(TypeDecorator[datetime]):

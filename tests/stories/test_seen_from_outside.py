@@ -97,10 +97,11 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     return exporter
 
 
-def test_a_walk_leaves_one_trace_that_goes_on_with_the_callers(small: House, spans: InMemorySpanExporter) -> None:
+def test_a_walk_leaves_one_trace_that_goes_on_with_the_callers(spans: InMemorySpanExporter, small: House) -> None:
     reader = small.client(department="ecology")
     given = "4bf92f3577b34da6a3ce929d0e0e4736"
     reader.get(RECORDS, headers={"traceparent": f"00-{given}-00f067aa0ba902b7-01"})
