@@ -97,6 +97,13 @@ class Settings(BaseSettings):
     mapped_memory_bytes: Annotated[
         int, Field(ge=0, description="内存中保留的视图结果字节数上限 / Most bytes of mapped views kept in memory")
     ] = 512 * 1024 * 1024
+    rendered_memory_bytes: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="内存中保留的已生成记录字节数上限 / Most bytes of records kept in memory as written in JSON",
+        ),
+    ] = 128 * 1024 * 1024
     longest_wait_seconds: Annotated[
         int, Field(ge=0, le=600, description="长轮询等待的最长秒数 / Longest wait of a long poll, in seconds")
     ] = 60

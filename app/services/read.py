@@ -11,7 +11,7 @@ import orjson
 import polars as pl
 
 from app.errors import Problem
-from app.formats.paging import Position, page
+from app.formats.paging import Page, Position, page
 from app.formats.selection import SortKey, parse_fields, parse_filters, parse_sort, select
 from app.formats.writing import FORMATS, json_records
 from app.formats.writing_annotated import annotated_records
@@ -31,6 +31,7 @@ from app.services.naming import StateNames
 from app.services.questions import LARGEST_PAGE, PAGE, Question, Span, period_expression, read_periods, read_regions
 from app.services.receipts import Asked, Receipts
 from app.services.registry import Registry, State
+from app.services.rendered import RenderedRecords
 from app.services.view_drafts import coming_end
 from app.services.visible_views import VisibleView, require_coverage, visible_view
 
@@ -58,6 +59,8 @@ class Chosen:
     sort: Sequence[SortKey]
     notes: Callable[[pl.DataFrame], list[Note]] | None = None
     remarks: Sequence[str] = ()
+    whole: str | None = None
+    """The digest of the mapped frame, where all of its rows and fields are asked for in its own order."""
 
     def annotated(self, frame: pl.DataFrame) -> Iterator[bytes] | None:
         """The records of ``frame`` with their notes, one object each; None where no notes were asked for."""
@@ -73,6 +76,7 @@ class ViewReader:
         self._names = names
         self._auditing = auditing
         self._receipts = Receipts(registry)
+        self._rendered = RenderedRecords(registry.settings.rendered_memory_bytes)
 
     def read(
         self,
@@ -153,7 +157,8 @@ class ViewReader:
         if question.annotated:
             check_annotated(question, fields)
             notes = partial(notes_of, self._registry, state, view, today, question, fields)
-        chosen = Chosen(rows, fields, sort, notes, shown.mapped.notes)
+        whole = shown.digest if rows is shown.mapped.frame and question.fields is None else None
+        chosen = Chosen(rows, fields, sort, notes, shown.mapped.notes, whole)
         name = self._names.name(caller, view, state.epoch, shown)
         if question.format == "json":
             answer = self._page(view, name, chosen, question, position)
@@ -217,12 +222,21 @@ class ViewReader:
         if chosen.remarks:
             tail["notes"] = list(chosen.remarks)
         tail["next"] = self._next(name, question, cut.position)
-        annotated = chosen.annotated(cut.frame)
-        records = json_records(chosen.fields, cut.frame) if annotated is None else b"[" + b",".join(annotated) + b"]"
-        body = b"".join((head, b',"records":', records, b",", orjson.dumps(tail)[1:]))
+        body = b"".join((head, b',"records":', self._records(chosen, cut), b",", orjson.dumps(tail)[1:]))
         headers = {**PRIVATE, "ETag": entity_tag(body), "Township-Snapshot": name}
         told = answered([field.name for field in chosen.fields], cut.frame, view.spec.frequency)
         return Answer(200, "application/json", body, headers=headers, rows=cut.frame.height, answered=told)
+
+    def _records(self, chosen: Chosen, cut: Page) -> bytes:
+        """The records of a page, as a JSON array."""
+        annotated = chosen.annotated(cut.frame)
+        if annotated is not None:
+            return b"[" + b",".join(annotated) + b"]"
+        if chosen.whole is None:
+            return json_records(chosen.fields, cut.frame)
+        end = chosen.frame.height if cut.offset is None else cut.offset
+        start = end - cut.frame.height
+        return self._rendered.array(chosen.whole, chosen.fields, chosen.frame, start, cut.frame.height)
 
     def _whole(
         self,

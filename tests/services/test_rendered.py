@@ -1,0 +1,40 @@
+"""A page cut from what was written before is the page as it is written anew."""
+
+import polars as pl
+import pytest
+
+from app.formats.writing_json import json_records
+from app.mapping.plan import OutputField
+from app.services.rendered import PIECE, RenderedRecords
+
+FIELDS = (OutputField("n", "数", "number", 2), OutputField("t", "文", "text", 0))
+ROWS = 2 * PIECE + 7
+FRAME = pl.DataFrame(
+    {"field:n": range(ROWS), "field:t": [f'甲"\n\\{n}' if n % 3 else None for n in range(ROWS)]},
+    schema_overrides={"field:n": pl.Int64},
+)
+
+
+@pytest.mark.parametrize("limit", [0, 40_000, 10_000_000])
+def test_any_page_is_what_it_is_when_written_anew_however_little_is_kept(limit: int) -> None:
+    rendered = RenderedRecords(limit)
+    for start, count in [
+        (0, 1000),
+        (0, 5),
+        (999, 2),
+        (1000, 1000),
+        (1500, 507),
+        (0, ROWS),
+        (ROWS, 10),
+        (3, 1),
+        (0, 1000),
+    ]:
+        expected = json_records(FIELDS, FRAME.slice(start, count)) if start < ROWS else b"[]"
+        assert rendered.array("one", FIELDS, FRAME, start, count) == expected
+
+
+def test_what_was_kept_of_one_frame_is_never_given_for_another() -> None:
+    rendered = RenderedRecords(10_000_000)
+    other = FRAME.with_columns(pl.col("field:n") + 1)
+    first = rendered.array("one", FIELDS, FRAME, 0, 10)
+    assert rendered.array("other", FIELDS, other, 0, 10) == json_records(FIELDS, other.slice(0, 10)) != first
