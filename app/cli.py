@@ -25,7 +25,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {  # in the order of `township --help`, w
         "evidence",
     ),
     "app.host.care_commands": ("remind",),
-    "app.client.form_commands": ("form-check", "burden"),
+    "app.client.form_commands": ("form-check", "facets", "burden"),
     "app.host.agreement_commands": ("agreement",),
     "app.host.credential_commands": ("credentials",),
     "app.host.audit_commands": ("audit",),

@@ -16,7 +16,6 @@ from app.matching.assignment import assign
 from app.matching.columns import ReadColumn, read_form
 from app.matching.features import FEATURES, Comparison, compare_all
 from app.matching.form import Form, FormColumn
-from app.matching.formula_book import builtin_formulas
 from app.matching.grammar import intent_of
 from app.matching.index import MatchIndex
 from app.matching.outcome import FormMatch
@@ -96,7 +95,7 @@ def form_of(labelled: dict[str, Any]) -> Form:
 
 def prepare(labelled: Iterable[dict[str, Any]], index: MatchIndex) -> list[Prepared]:
     prepared = []
-    book = builtin_formulas()
+    book = index.book
     for one in labelled:
         form = form_of(one)
         columns = read_form(form, index)

@@ -205,5 +205,6 @@ def _add_list(path: str, kind: ListKind, what: str) -> None:
 
 _add_list("calendar", "calendar", "The working-day calendar, year by year")
 _add_list("deadlines", "deadline", "The deadlines of a request for access")
+_add_list("formulas", "formula", "The formula library of the form gate")
 
 SCHEMAS = (AccessRequestIn, AccessDecisionIn, ReasonIn, NoteIn)

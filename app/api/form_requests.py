@@ -20,6 +20,7 @@ from app.errors import Problem
 from app.policy.callers import Caller
 from app.services import burden_chart, burden_ledger, element_proposals, form_decisions, form_memory
 from app.services import form_requests as forms
+from app.services.element_facets import facets_of_dataset
 from app.services.form_reading import AskedForm, AskedSheet, asked_columns, refuse_wide, with_workbook
 from app.services.standing_check import standing_check
 from app.services.writable_texts import refuse_unwritable
@@ -241,10 +242,16 @@ def review(
     return done
 
 
+@router.get("/admin/facets", responses=answers(400, 401, 403, 404))
+def facets(services: Services, caller: Known, dataset: str | None = None) -> dict[str, Any]:
+    """What the elements of a dataset mean to the form gate: facets as read from their names, as set, and as used."""
+    return facets_of_dataset(services.registry, services.matcher, caller, dataset)
+
+
 @router.get("/admin/form-check", responses=answers(400, 401, 403))
 def standing(services: Services, caller: Known) -> dict[str, Any]:
     """Over all datasets and views: what is collected twice under two names, and what nobody reads."""
-    return standing_check(services.registry, caller)
+    return standing_check(services.registry, services.matcher, caller)
 
 
 @router.get("/burden", responses={200: {"content": {"image/svg+xml": {}}}, **answers(400, 401, 403)})

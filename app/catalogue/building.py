@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from app.catalogue.dataset_documents import read_dataset
 from app.catalogue.documents import Kind, parse_codelist, parse_dataset, parse_department, parse_unit, read_codelist
+from app.catalogue.formula_documents import CatalogueFormula, parse_formula
 from app.catalogue.model import Catalogue, CodeList, Dataset, Department, Element
 from app.catalogue.units import BUILTIN_UNITS, UnitDefinition, UnitTable
 from app.errors import Fault
 
-Value = TypeVar("Value", Dataset, CodeList, Department, UnitDefinition)
+Value = TypeVar("Value", Dataset, CodeList, Department, UnitDefinition, CatalogueFormula)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,13 @@ def build_catalogue(
     departments = read("department", lambda d: parse_department(d.body, d.file, d.place))
     codelists = read("codelist", lambda d: parse_codelist(d.body, d.file))
     datasets = read("dataset", lambda d: parse_dataset(d.body, d.file))
+    formulas = read("formula", lambda d: parse_formula(d.body, d.file, d.place))
     files = {code: definition.file for code, definition in by_kind.get("dataset", {}).items()}
     for sketch in sketches:
         _add_sketch(sketch, datasets, codelists, departments)
         files.setdefault(sketch.code, sketch.file)
     table = _unit_table(list(units.items()), by_kind.get("unit", {}), faults)
-    catalogue = Catalogue(datasets, codelists, departments, table)
+    catalogue = Catalogue(datasets, codelists, departments, table, formulas)
     for code, dataset in datasets.items():
         faults.extend(_reference_faults(dataset, catalogue, files[code]))
     return catalogue, faults

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from app.catalogue.care_documents import read_due, read_fresh_for
 from app.catalogue.check_documents import TOLERANCE, read_plausible
 from app.catalogue.document_reader import IDENTIFIER, DocumentReader
+from app.catalogue.facet_documents import OF_WORDS, read_facets
 from app.catalogue.model import (
     FREQUENCIES,
     LEVELS,
@@ -138,7 +139,11 @@ def _read_element(
     own_basis = reader.text("sharing_basis")
     plausible = read_plausible(reader)
     fresh_for = read_fresh_for(reader)
+    facets = read_facets(reader)
     reader.done()
+    if facets is not None and facets.measure is not None and numeric == (facets.measure in OF_WORDS):
+        what = "数值" if numeric else "文字"
+        reader.fault("facets.measure", f"{what}不能按 {facets.measure} 计（does not fit the type {kind}）")
     if kind is not None:
         given = {"unit": unit, "codes": codes, "pattern": pattern, "min": low, "max": high}
         _check_type(reader, kind, numeric=numeric, given=given)
@@ -173,6 +178,7 @@ def _read_element(
         sharing_basis=own_basis or inherited or None,
         plausible=plausible,
         fresh_for=fresh_for,
+        facets=facets,
     )
 
 

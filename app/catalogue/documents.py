@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 from app.catalogue.calendar_documents import parse_calendar, read_calendar_year
 from app.catalogue.dataset_documents import parse_dataset, read_dataset, unique
-from app.catalogue.deadlines import Deadline, parse_deadlines, read_deadline
+from app.catalogue.deadlines import parse_deadlines, read_deadline
 from app.catalogue.document_reader import HYPHENED, IDENTIFIER, DocumentReader, plain_number
+from app.catalogue.formula_documents import parse_formula_library, read_formula
 from app.catalogue.model import Code, CodeList, Department
 from app.catalogue.units import MAX_CODE_LENGTH, UnitDefinition, normal_unit_code, parse_factor
-from app.catalogue.working_days import CalendarYear
 from app.errors import Fault
 
 __all__ = [
@@ -32,12 +32,13 @@ __all__ = [
     "parse_deadlines",
     "parse_department",
     "parse_departments",
+    "parse_formula_library",
     "parse_unit",
     "parse_units",
     "plain",
 ]
 
-Kind = Literal["dataset", "codelist", "unit", "department", "view", "agreement", "calendar", "deadline"]
+Kind = Literal["dataset", "codelist", "unit", "department", "view", "agreement", "calendar", "deadline", "formula"]
 KINDS: tuple[Kind, ...] = (
     "unit",
     "department",
@@ -47,6 +48,7 @@ KINDS: tuple[Kind, ...] = (
     "agreement",
     "calendar",
     "deadline",
+    "formula",
 )  # what others rest on first
 
 _UNIT_CODE = re.compile(r"\S+")
@@ -171,11 +173,12 @@ def _plain_key(key: object) -> str:
     return str(key).lower() if isinstance(key, bool) else str(key)
 
 
-_READERS: Mapping[str, Callable[[DocumentReader], Department | UnitDefinition | CalendarYear | Deadline]] = {
+_READERS: Mapping[str, Callable[[DocumentReader], object]] = {
     "department": _read_department,
     "unit": _read_unit,
     "calendar": read_calendar_year,
     "deadline": read_deadline,
+    "formula": read_formula,
 }
 
 

@@ -20,6 +20,7 @@ from app.catalogue.documents import (
     parse_dataset,
     parse_deadlines,
     parse_departments,
+    parse_formula_library,
     parse_units,
     plain,
 )
@@ -61,18 +62,21 @@ _LISTS: Mapping[str, Kind] = {
     "departments.yaml": "department",
     "calendar.yaml": "calendar",
     "deadlines.yaml": "deadline",
+    "formulas.yaml": "formula",
 }
 _LIST_KEYS: Mapping[Kind, str] = {
     "unit": "units",
     "department": "departments",
     "calendar": "calendar",
     "deadline": "deadlines",
+    "formula": "formulas",
 }
 _LIST_READERS: Mapping[Kind, Callable[[object, str], tuple[Sequence[object], list[Fault]]]] = {
     "unit": parse_units,
     "department": parse_departments,
     "calendar": parse_calendar,
     "deadline": parse_deadlines,
+    "formula": parse_formula_library,
 }
 _SUFFIXES = (".yaml", ".yml")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from app.catalogue.formula_documents import CatalogueFormula
 from app.catalogue.units import UnitTable
 
 Frequency = Literal["once", "year", "half", "quarter", "month", "event"]
@@ -85,6 +86,29 @@ class Span:
     days: int = 0
 
 
+FacetMeasure = Literal[
+    "persons", "households", "visits", "household visits", "count", "batches", "pairs", "buildings", "rooms", "suites",
+    "beds", "plants", "heads", "area", "length", "volume", "mass", "money", "days", "energy", "power", "rate", "rank",
+    "standard", "name", "number", "contact", "kind", "level", "whether", "date", "place", "person", "text",
+]  # fmt: skip
+FacetTime = Literal["year", "endpoint", "period", "month", "ytd", "lastyear", "previous", "opening", "new"]
+
+
+@dataclass(frozen=True, slots=True)
+class SetFacets:
+    """What an element is said to mean, in the place of what its names say; None where nothing is set.
+
+    ``object``: what is counted; ``qualifiers``: what restricts it; ``measure``: the kind of figure; ``time``: when it
+    holds; ``counting``: the way of counting (户籍, 常住, 同口径). An empty tuple: none, whatever the names say.
+    """
+
+    object: str | None = None
+    qualifiers: tuple[str, ...] | None = None
+    measure: FacetMeasure | None = None
+    time: tuple[FacetTime, ...] | None = None
+    counting: tuple[str, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Element:
     """One figure or fact of a dataset. ``unit`` is a code of the unit table or None; ``sharing`` is resolved."""
@@ -107,6 +131,7 @@ class Element:
     sharing_basis: str | None = None
     plausible: Plausible | None = None
     fresh_for: Span | None = None
+    facets: SetFacets | None = None
 
     @property
     def path(self) -> str:
@@ -173,6 +198,7 @@ class Catalogue:
     codelists: Mapping[str, CodeList]
     departments: Mapping[str, Department]
     units: UnitTable
+    formulas: Mapping[str, CatalogueFormula] = field(default_factory=dict)  # over those the form gate comes with
 
     def element(self, path: str) -> Element | None:
         """The element ``dataset.element`` names, or None."""

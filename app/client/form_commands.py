@@ -12,7 +12,7 @@ from rich.console import Console
 
 from app.client.commands import REFUSED, AsJson, print_json, registry
 from app.client.errors import Refused
-from app.client.form_printing import print_burden, print_form, print_standing
+from app.client.form_printing import print_burden, print_facets, print_form, print_standing
 
 Department = Annotated[str | None, typer.Option(help="替哪个部门核对（管理员用） / for which department")]
 
@@ -59,6 +59,18 @@ def form_check(
         print_form(Console(), found)
 
 
+def facets(
+    dataset: Annotated[str, typer.Argument(help="数据集代码 / code of the dataset")], as_json: AsJson = False
+) -> None:
+    """数据项的口径要素：对象、限定、计量、时间、计数方式 / What the elements of a dataset mean to the form gate."""
+    with registry() as township:
+        found = township.forms.facets(dataset)
+    if as_json:
+        print_json(found)
+    else:
+        print_facets(Console(), found)
+
+
 def burden(
     since: Annotated[str | None, typer.Option(help="自哪一天起，如 2026-01-01 / from which day")] = None,
     department: Department = None,
@@ -93,7 +105,7 @@ def _document(file: Path) -> dict[str, Any]:
     return document
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (form_check, burden)
+COMMANDS: tuple[Callable[..., None], ...] = (form_check, facets, burden)
 
 
 def register(app: typer.Typer) -> None:

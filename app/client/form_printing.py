@@ -49,6 +49,22 @@ def print_form(console: Console, form: Mapping[str, Any]) -> None:
     )
 
 
+def print_facets(console: Console, found: Mapping[str, Any]) -> None:
+    """A line an element: each facet as it is used; what the catalogue sets stands in bold."""
+    console.print(Text(f"{found['title']}    {found['dataset']}", style="bold"))
+    table = Table()
+    for title in ("数据项", "名称", "对象", "限定", "计量", "时间", "计数方式"):
+        table.add_column(title, overflow="fold")
+    for element in found["elements"]:
+        used, own = element["used"], element["set"] or {}
+        cells = (
+            Text("、".join(used[key]) if isinstance(used[key], list) else used[key] or "", "bold" if key in own else "")
+            for key in ("object", "qualifiers", "measure", "time", "counting")
+        )
+        table.add_row(Text(element["element"]), Text(element["title"]), *cells)
+    console.print(table)
+
+
 def _conversion(column: Mapping[str, Any]) -> str:
     conversion = column["conversion"]
     if not conversion:

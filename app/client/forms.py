@@ -62,6 +62,11 @@ class Forms:
         answer: Json = decoded(self._connection.send("GET", "/v1/admin/form-check"))
         return answer
 
+    def facets(self, dataset: str) -> Json:
+        """What the elements of a dataset mean to the form gate: as read, as set, as used."""
+        answer: Json = decoded(self._connection.send("GET", "/v1/admin/facets", parameters={"dataset": dataset}))
+        return answer
+
     def burden(self, *, since: str | None = None, department: str | None = None) -> Json:
         """What did not have to be filled, month by month."""
         parameters = {"since": since, "department": department}

@@ -131,7 +131,9 @@ class Deriver:
         )
         if found is not None and found.entry.path not in {part.entry.path for part in parts}:
             return [found]
-        return parts or next((said for term in terms if (said := self.inputs.meant(term, path))), [])
+        said = parts or next((said for term in terms if (said := self.inputs.meant(term, path))), [])
+        titled = None if said else self.inputs.resolver.titled_so(terms)
+        return said if titled is None else [titled]
 
     def _plainly(self, terms: Alternatives, path: Sequence[str], preferred: str) -> Scored | None:
         """A term that is an element's very name needs no context."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from app.catalogue.facet_documents import facets_document
 from app.matching.columns import ReadColumn
 from app.matching.features import Comparison
+from app.matching.index import Entry
 from app.matching.outcome import Candidate, Relation
 from app.matching.resolving import Scored
 
@@ -53,7 +56,17 @@ def candidate_of(scored: Scored, column: ReadColumn) -> Candidate:
         relation=relation_of(scored.comparison),
         difference=chinese,
         difference_en=english,
+        facets=facets_told(scored.entry),
     )
+
+
+def facets_told(entry: Entry) -> dict[str, Any]:
+    """What the element means, facet by facet; ``set`` names those that the catalogue sets itself."""
+    said = entry.element.facets
+    return entry.title.facets.document() | {
+        "measure": entry.kind,
+        "set": sorted(facets_document(said)) if said is not None else [],
+    }
 
 
 def difference(seen: Comparison, column: ReadColumn) -> tuple[str, str]:
@@ -68,8 +81,9 @@ def difference(seen: Comparison, column: ReadColumn) -> tuple[str, str]:
         chinese.append(f"表中多限定“{words(narrowing)}”，口径更窄")
         english.append(f"the form narrows it by {words(narrowing)}")
     if seen.missing:
-        chinese.append(f"已有数据限定“{words(seen.missing)}”，表中未写")
-        english.append(f"the element is limited to {words(seen.missing)}, which the form does not say")
+        by_hand, by_hand_en = ("（目录设定）", " (as the catalogue sets)") if seen.entry.element.facets else ("", "")
+        chinese.append(f"已有数据限定“{words(seen.missing)}”{by_hand}，表中未写")
+        english.append(f"the element is limited to {words(seen.missing)}{by_hand_en}, which the form does not say")
     if seen.narrowed - narrowing:
         chinese.append(f"表中只指“{words(seen.narrowed)}”")
         english.append(f"the form is about {words(seen.narrowed)} only")

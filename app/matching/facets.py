@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from app.catalogue.model import Catalogue, Element
 from app.catalogue.units import UnitTable
@@ -72,6 +73,17 @@ class Facets:
     @property
     def counting(self) -> frozenset[str]:
         return frozenset(self.content) & WAYS_OF_COUNTING
+
+    def document(self) -> dict[str, Any]:
+        """The facets as people and programs read them; marks of unlisted words are left out."""
+        plain = [concept.removeprefix("?") for concept in self.content]
+        return {
+            "object": plain[-1] if plain else None,
+            "qualifiers": [word for word in plain[:-1] if word not in WAYS_OF_COUNTING],
+            "measure": self.measure or self.noun_kind,
+            "time": sorted(self.time),
+            "counting": sorted(word for word in plain if word in WAYS_OF_COUNTING),
+        }
 
 
 def facets_of(text: str, lexicon: Lexicon) -> Facets:

@@ -1,23 +1,25 @@
-"""The formula library as data: ``knowledge/formulas.txt`` read once."""
+"""The formula library as data: what comes with the matcher (``knowledge/formulas.txt``), and over it a catalogue's own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
-Alternatives = tuple[str, ...]  # terms for one input, the first that is held is taken
+from app.catalogue.document_reader import DocumentReader
+from app.catalogue.formula_documents import (
+    FORMULA_KINDS,
+    Alternatives,
+    CatalogueFormula,
+    FormulaKind,
+    NamedFormula,
+    read_formula,
+    written_terms,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class NamedFormula:
-    """``plus`` minus ``minus``, divided by ``below`` where there is one."""
-
-    plus: tuple[Alternatives, ...]
-    minus: tuple[Alternatives, ...]
-    below: Alternatives | None
-    times: int | None = None  # None: as the column's unit asks
+__all__ = ["Alternatives", "FormulaBook", "NamedFormula", "book_with", "builtin_documents", "builtin_formulas"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,9 @@ class FormulaBook:
     per: Mapping[str, tuple[Alternatives, int]]
 
 
-def parse_formulas(text: str) -> FormulaBook:
+def parse_formulas(text: str) -> list[CatalogueFormula]:
     """A formula library in the format of ``knowledge/formulas.txt``; ValueError names the line at fault."""
-    named: dict[str, NamedFormula] = {}
-    bases: dict[str, tuple[str, ...]] = {}
-    wholes: dict[str, Alternatives] = {}
-    per: dict[str, tuple[Alternatives, int]] = {}
+    found: list[CatalogueFormula] = []
     section = ""
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.partition("#")[0].strip()
@@ -43,42 +42,71 @@ def parse_formulas(text: str) -> FormulaBook:
             section = line.strip("[]")
             continue
         left, equals, right = (part.strip() for part in line.partition("="))
-        if not equals or not right:
+        if not equals or not right or section not in FORMULA_KINDS:
             raise ValueError(f"line {number}: {raw}")
-        names = [name.strip() for name in left.split("|")]
-        if section == "named":
-            named.update(dict.fromkeys(names, _formula(right)))
-        elif section == "base":
-            bases[left] = tuple(right.split())
-        elif section == "whole":
-            wholes[left] = _alternatives(right)
-        elif section == "per":
-            term, _, times = right.partition("*")
-            per.update(dict.fromkeys(names, (_alternatives(term), int(times))))
+        code, *names = (name.strip() for name in left.split("|"))
+        reader = DocumentReader({"code": code, "kind": section, "names": names, "formula": right}, "formulas.txt", [])
+        found.append(read_formula(reader))
+        if reader.faults:
+            raise ValueError(f"line {number}: {reader.faults[0].message}")
+    return found
+
+
+def book_with(formulas: Iterable[CatalogueFormula]) -> FormulaBook:
+    """The library that comes with the matcher, with a catalogue's ``formulas`` added, in its place, or turned off.
+
+    Turning off one name turns off all names of the same formula.
+    """
+    named: dict[str, NamedFormula] = {}
+    bases: dict[str, tuple[str, ...]] = {}
+    wholes: dict[str, Alternatives] = {}
+    per: dict[str, tuple[Alternatives, int]] = {}
+    owners: dict[tuple[FormulaKind, str], CatalogueFormula] = {}
+    for entry in (*_builtin_entries(), *formulas):
+        if entry.off:
+            meant = [owners[key] for name in (entry.code, *entry.names) if (key := (entry.kind, name)) in owners]
+            for key in [key for key, owner in owners.items() if any(owner is one for one in meant)]:
+                del owners[key]
         else:
-            raise ValueError(f"line {number}: unknown section {section}")
+            owners.update({(entry.kind, name): entry for name in (entry.code, *entry.names)})
+    for (kind, name), entry in owners.items():
+        if kind == "named" and entry.named is not None:
+            named[name] = entry.named
+        elif kind == "base":
+            bases[name] = entry.terms
+        elif kind == "whole":
+            wholes[name] = entry.terms
+        elif kind == "per":
+            per[name] = (entry.terms, entry.times)
     return FormulaBook(named, bases, wholes, per)
 
 
-def _formula(text: str) -> NamedFormula:
-    text, _, times = text.partition(" * ")
-    above, _, below = text.partition(" / ")
-    first, *others = above.replace(" - ", " + -").split(" + ")
-    plus = [first, *(term for term in others if not term.startswith("-"))]
-    minus = [term[1:] for term in others if term.startswith("-")]
-    return NamedFormula(
-        tuple(_alternatives(term) for term in plus),
-        tuple(_alternatives(term) for term in minus),
-        _alternatives(below) if below else None,
-        int(times) if times else None,
-    )
-
-
-def _alternatives(text: str) -> Alternatives:
-    return tuple(part.strip() for part in text.strip().strip("()").split("|"))
+@cache
+def _builtin_entries() -> tuple[CatalogueFormula, ...]:
+    return tuple(parse_formulas(files("app.matching").joinpath("knowledge/formulas.txt").read_text("utf-8")))
 
 
 @cache
 def builtin_formulas() -> FormulaBook:
     """The formula library that comes with the matcher."""
-    return parse_formulas(files("app.matching").joinpath("knowledge/formulas.txt").read_text("utf-8"))
+    return book_with(())
+
+
+def builtin_documents() -> list[dict[str, Any]]:
+    """The formulas that come with the matcher, as ``formulas.yaml`` would write them."""
+    return [_document(entry) for entry in _builtin_entries()]
+
+
+def _document(entry: CatalogueFormula) -> dict[str, Any]:
+    if entry.named is not None:
+        formula = entry.named.text()
+    elif entry.kind == "base":
+        formula = " ".join(entry.terms)
+    else:
+        formula = written_terms(entry.terms, entry.times)
+    body: dict[str, Any] = {"code": entry.code}
+    if entry.kind != "named":
+        body["kind"] = entry.kind
+    if entry.names:
+        body["names"] = list(entry.names)
+    return {**body, "formula": formula}

@@ -10,7 +10,6 @@ from app.matching.columns import ReadColumn, read_form
 from app.matching.deriving import Derivation, Deriver
 from app.matching.form import Form, refuse_hostile
 from app.matching.formula import Formula, Term
-from app.matching.formula_book import builtin_formulas
 from app.matching.grain import asked_level, kept_to_grain
 from app.matching.grammar import Intent, intent_of
 from app.matching.index import MatchIndex
@@ -32,7 +31,7 @@ def match_form(form: Form, index: MatchIndex, *, weights: Weights | None = None)
     columns = read_form(form, index)
     resolver = Resolver(index, weights, columns[0].titled if columns else frozenset())
     ranked = [[] if column.bookkeeping else resolver.rank(column) for column in columns]
-    book = builtin_formulas()
+    book = index.book
     intents = [None if column.bookkeeping else intent_of(column, book) for column in columns]
     inputs = Inputs(resolver, book, columns)
     sums = [

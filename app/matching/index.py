@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from app.catalogue.model import Catalogue, Element
 from app.catalogue.units import UnitTable
 from app.matching.facets import Facets, definition_concepts, facets_of_heading, kind_of_element
+from app.matching.formula_book import FormulaBook, book_with
 from app.matching.lexicon import Lexicon, builtin_lexicon
+from app.matching.set_facets import Correction, corrected, correction_of, said_words
 from app.matching.text import bigrams, folded, read_heading
 
 _LEAST_DATASET, _MOST = 4, 0.6
@@ -39,6 +41,7 @@ class Entry:
     names_text: str
     optional: frozenset[str] = frozenset()  # concepts of the names that another name does without
     domain: frozenset[str] = frozenset()  # concepts that most titles of its dataset share: the subject of the dataset
+    read: Facets | None = None  # of the title, before anything that the catalogue sets
 
     @property
     def path(self) -> str:
@@ -61,6 +64,7 @@ class MatchIndex:
     by_concept: Mapping[str, tuple[int, ...]]
     by_pair: Mapping[str, tuple[int, ...]]
     position: Mapping[str, int]
+    book: FormulaBook
     written: frozenset[str]  # titles and aliases to the letter, without numbering and units
     scale: float = field(default=1.0)
 
@@ -91,6 +95,7 @@ class MatchIndex:
             {key: tuple(found) for key, found in by_concept.items()},
             {key: tuple(found) for key, found in by_pair.items() if len(found) <= MAX_POSTINGS},
             {entry.path: position for position, entry in enumerate(entries)},
+            book_with(catalogue.formulas.values()),
             frozenset(name.facets.surface for entry in entries for name in entry.names),
         )
 
@@ -152,6 +157,9 @@ def _own_words(elements: Iterable[Element], lexicon: Lexicon, units: UnitTable) 
             for piece in (heading.term, *heading.notes):
                 runs = [t.concept[1:] for t in lexicon.cut(piece) if t.role == "unknown"]
                 words.update(run for run in runs if 2 <= len(run) <= 6)
+        for word in said_words(element.facets):
+            if any(token.role == "unknown" for token in lexicon.cut(word)):
+                words.add(word)
     return words
 
 
@@ -161,15 +169,29 @@ def _entry(element: Element, catalogue: Catalogue, lexicon: Lexicon) -> Entry:
         heading = read_heading(text, catalogue.units)
         facets = facets_of_heading(heading, lexicon)
         names.append(Name(facets, frozenset(facets.content), bigrams(heading.term)))
+    read = names[0].facets
     defined = definition_concepts(element, catalogue, lexicon)
+    if element.facets is not None:
+        now = corrected(read, element.facets, lexicon)
+        correction = correction_of(read, now)
+        names = [_as_set(name, now, correction) for name in names]
+        defined = correction.of(defined)
     named = frozenset(concept for name in names for concept in name.content)
     return Entry(
         element,
         tuple(names),
-        kind_of_element(element, names[0].facets, catalogue.units),
+        (element.facets and element.facets.measure) or kind_of_element(element, names[0].facets, catalogue.units),
         defined | named,
         named,
         folded("|".join((element.title, *element.aliases, element.definition))),
         folded("|".join((element.title, *element.aliases))),
         named - frozenset.intersection(*(name.content for name in names)),
+        read=read,
     )
+
+
+def _as_set(name: Name, now: Facets, correction: Correction) -> Name:
+    content = correction.of(name.facets.content)
+    ordered = now.content if content == frozenset(now.content) else tuple(sorted(content))
+    facets = replace(name.facets, content=ordered, time=now.time, measure=now.measure)
+    return Name(facets, content, name.pairs)

@@ -18,7 +18,7 @@ Role = Literal["filler", "time", "measure", "term", "threshold", "unknown"]
 _AGE = re.compile(r"(?:年满)?(\d{1,3})(?:周岁|岁)(?:及以上|\(含\)以上|含以上|以上|及)?(以下)?")
 _AGES = re.compile(r"(\d{1,3})(?:周岁|岁)?[-~至—到](\d{1,3})(?:周岁|岁)")
 _THRESHOLD = re.compile(r"(\d+(?:\.\d+)?)(万?[\u4e00-\u9fff]{1,3}?)(?:及)?(以上|以下|以内)")
-_LONGEST = 14
+LONGEST_WORD = 14
 _KNOWN, _SINGLE, _UNKNOWN = 1.0, 1.6, 2.5
 _REMEMBERED = 20_000
 
@@ -83,7 +83,7 @@ class Lexicon:
         for end in range(1, size + 1):
             reach = best[end - 1][0] + _UNKNOWN
             best[end] = (reach, end - 1, False)
-            for start in range(max(0, end - _LONGEST), end):
+            for start in range(max(0, end - LONGEST_WORD), end):
                 if text[start:end] in self.words:
                     cost = best[start][0] + (_KNOWN if end - start > 1 else _SINGLE)
                     if cost <= best[end][0]:

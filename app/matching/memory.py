@@ -14,6 +14,7 @@ from typing import Literal
 from app.catalogue.units import UnitTable
 from app.matching.columns import ReadColumn, read_form
 from app.matching.conversions import code_map_of, conversion_of
+from app.matching.explain import facets_told
 from app.matching.facets import kind_of_unit
 from app.matching.form import Form
 from app.matching.index import MatchIndex
@@ -157,6 +158,7 @@ def _first(candidates: tuple[Candidate, ...], one: Judgement, index: MatchIndex)
             "exact" if one.relation == "exact" else "narrower" if one.relation == "narrow" else "other",
             "",
             "",
+            facets_told(entry),
         )
     rest = tuple(candidate for candidate in candidates if candidate.element != one.object)
     return ((known,) if known is not None else ()) + rest[:4]

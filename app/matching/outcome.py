@@ -31,7 +31,10 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An element that may be meant, with its definition and how the column differs from it (Chinese, English)."""
+    """An element that may be meant, with its definition and how the column differs from it (Chinese, English).
+
+    ``facets``: object, qualifiers, measure, time and way of counting of the element, and which of them the catalogue set.
+    """
 
     element: str
     title: str
@@ -41,6 +44,7 @@ class Candidate:
     relation: Relation
     difference: str
     difference_en: str
+    facets: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,14 @@ class Resolver:
             return scored
         return None
 
+    def titled_so(self, terms: Sequence[str]) -> Scored | None:
+        """The number whose title is one of ``terms`` to the letter, where that is one alone: 面积, 总人口."""
+        for term in terms:
+            found = [e for e in self.index.entries if e.title.facets.surface == term and e.element.numeric]
+            if len(found) == 1:
+                return self.ranked([compare(self.read(term, ()), found[0], self.index, fit=1.0)])[0]
+        return None
+
     def first(self, terms: Sequence[str], path: Sequence[str] = (), preferred: str = "") -> Scored | None:
         """The first of ``terms`` that is held; one whose title ``preferred`` mentions goes before the others."""
         found = [scored for term in terms if (scored := self.resolve(term, path)) is not None]

@@ -16,8 +16,10 @@ from app.matching.resolving import Resolver, Scored
 
 SHOWN = 5
 _RELATED_FROM = 0.01  # probability from which on a candidate is shown as related
+_RELATED_SIMILAR = 0.9  # or how alike the words are: the same name, otherwise defined
 _RELATED_COVER = 0.6  # or the share of the column's meaning that the nearest element has
 _KIND_AGREES, _COVERED = FEATURES.index("kind agrees"), FEATURES.index("covered")
+_SIMILAR = FEATURES.index("similar")
 _MARGIN = 1.5  # log odds by which the second choice must stay behind for a proposal to be automatic
 _OF_THE_FRAME = "由行政区划或报告期给出，不需填报（given by region and period, never reported）"
 _FORMS_OWN = "填表管理用栏，不是数据（the form's own administration）"
@@ -116,7 +118,9 @@ def _related(ranked: Sequence[Scored]) -> Scored | None:
         if mine and seen.extra <= mine and seen.missing <= theirs and seen.values[_KIND_AGREES] == 1:
             return scored  # the same but for one word that excludes the other: 实有 beside 常住
     for scored in ranked[:SHOWN]:
-        if scored.probability >= _RELATED_FROM or scored.comparison.values[_COVERED] >= _RELATED_COVER:
+        values = scored.comparison.values
+        alike = values[_COVERED] >= _RELATED_COVER or values[_SIMILAR] >= _RELATED_SIMILAR
+        if scored.probability >= _RELATED_FROM or alike:
             return scored
     return None
 

@@ -45,8 +45,14 @@ class FormMatcher:
 
     def index(self, state: State, department: str) -> MatchIndex:
         """The elements that the department may know of, ready to be matched against."""
+        return self._index(state, hidden_elements(state.catalogue, as_department(department)))
+
+    def whole(self, state: State) -> MatchIndex:
+        """Every element of the catalogue: for administrators only."""
+        return self._index(state, frozenset())
+
+    def _index(self, state: State, hidden: frozenset[str]) -> MatchIndex:
         catalogue = state.catalogue
-        hidden = hidden_elements(catalogue, as_department(department))
         with self._lock:
             known = self._ready.get(hidden)
             if known is None or known[0] is not catalogue:

@@ -1,4 +1,4 @@
-"""Definitions that are kept as one list: the working-day calendar and the deadlines, read and changed by administrators."""
+"""Definitions that are kept as one list (working days, deadlines, formulas), read and changed by administrators."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from app.catalogue.deadlines import COMMON, Deadline, deadlines_of
 from app.catalogue.folder import read_folder
 from app.catalogue.yaml_documents import write_yaml
 from app.errors import Problem
+from app.matching.formula_book import builtin_documents
 from app.policy import gate
 from app.policy.callers import Caller
 from app.services.apply import plan_apply
@@ -23,10 +24,11 @@ from app.services.work_calendar import working_days
 from app.store import definitions
 from app.store.definitions import StoredDefinition
 
-ListKind = Literal["calendar", "deadline"]
+ListKind = Literal["calendar", "deadline", "formula"]
 _FILES: Mapping[ListKind, tuple[str, str]] = {
     "calendar": ("calendar.yaml", "calendar"),
     "deadline": ("deadlines.yaml", "deadlines"),
+    "formula": ("formulas.yaml", "formulas"),
 }
 
 
@@ -69,6 +71,8 @@ def _document(state: State, kind: ListKind) -> tuple[dict[str, Any], str]:
     items: dict[str, dict[str, Any]]
     if kind == "calendar":
         items = {str(year.year): calendar_document(year) for year in ANNOUNCED}
+    elif kind == "formula":
+        items = {body["code"]: body for body in builtin_documents()}
     else:
         items = {deadline.code: deadline.document() for deadline in COMMON}
     items |= {code: item.body for code, item in own.items()}

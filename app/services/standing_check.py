@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.matching import MatchIndex
 from app.matching.twins import find_twins
 from app.policy import gate
 from app.policy.callers import Caller
+from app.services.form_matching import FormMatcher
 from app.services.registry import Registry, State
 from app.store.readings import answered_readings
 
@@ -17,7 +17,7 @@ _DAYS = 366
 _VIEW_READINGS = ("read", "changes", "form")
 
 
-def standing_check(registry: Registry, caller: Caller) -> dict[str, Any]:
+def standing_check(registry: Registry, matcher: FormMatcher, caller: Caller) -> dict[str, Any]:
     """Over all datasets, views and agreements, for administrators. A twin is for a person to look at, not an error."""
     gate.permit_administration(caller)
     state = registry.state()
@@ -27,7 +27,7 @@ def standing_check(registry: Registry, caller: Caller) -> dict[str, Any]:
             "confidence": pair.confidence,
             "elements": [_described(state, path) for path in (pair.one, pair.other)],
         }
-        for pair in find_twins(MatchIndex.build(state.catalogue))
+        for pair in find_twins(matcher.whole(state))
     ]
     return {
         "elements": sum(len(dataset.elements) for dataset in state.catalogue.datasets.values()),

@@ -10,7 +10,7 @@ from app.matching.assignment import assign
 from app.matching.conversions import factor_text
 from app.matching.facets import facets_of
 from app.matching.formula import Formula, Term
-from app.matching.formula_book import parse_formulas
+from app.matching.formula_book import book_with, parse_formulas
 from app.matching.lexicon import builtin_lexicon, parse_terms
 from app.matching.scorer import parse_weights
 from app.matching.text import caption_units, read_heading
@@ -76,8 +76,8 @@ def test_a_word_list_at_fault_names_its_line():
 
 
 def test_every_word_of_the_formula_library_is_read():
-    book = parse_formulas("[named]\n甲率 | 乙率 = 甲数 - 乙数 / (总数 | 全数) * 100\n")
-    formula = book.named["乙率"]
+    entries = parse_formulas("[named]\n甲率 | 乙率 = 甲数 - 乙数 / (总数 | 全数) * 100\n")
+    formula = book_with(entries).named["乙率"]
     assert (formula.plus, formula.minus, formula.below, formula.times) == (
         (("甲数",),),
         (("乙数",),),
