@@ -71,7 +71,7 @@ fuzz: ## damaged files of every kind, two minutes (ARGS="--seconds 600")
 	$(RUN) python -m bench.fuzz $(ARGS)
 
 kills: ## kill -9 at random points of 200 uploads, on SQLite and on PostgreSQL
-	TOWNSHIP_KILLS=200 $(RUN) pytest -q tests/stories/test_durability.py -k agree
+	TOWNSHIP_KILLS=200 $(RUN) pytest -q -n 2 -rP tests/stories/test_durability.py -k agree
 
 bench: ## the comparison with peers, run by hand (bench/README.md)
 	@sed -n '1,40p' bench/README.md

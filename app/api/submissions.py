@@ -134,9 +134,13 @@ async def _from_file(
     arrived, digest = await run_in_threadpool(services.uploads.whole, caller, upload)
     asked = replace(asked, filename=arrived.upload.filename)
     if arrived.upload.media_type == NDJSON:
-        return await _answered(request, services, caller, identity, replace(asked, file_digest=digest), arrived.path)
-    data = await run_in_threadpool(arrived.path.read_bytes)
-    return await _answered(request, services, caller, identity, replace(asked, data=data))
+        asked = replace(asked, file_digest=digest)
+        answer = await _answered(request, services, caller, identity, asked, arrived.path)
+    else:
+        data = await run_in_threadpool(arrived.path.read_bytes)
+        answer = await _answered(request, services, caller, identity, replace(asked, data=data))
+    await run_in_threadpool(services.uploads.answered, upload)
+    return answer
 
 
 def _key(request: Request) -> str | None:

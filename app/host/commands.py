@@ -18,6 +18,7 @@ from app.host.local import demand_migrated, local_registry, refusals_told
 from app.host.supervision import Supervisor
 from app.services.apply import ApplyPlan, PlanLine, apply_folder, export_folder
 from app.settings import load_settings
+from app.store.evidence_files import demand_driver
 from app.store.migrating import migrate as migrate_database
 
 ACTION_TITLES = {"create": "新增 create", "change": "变更 change", "unchanged": "不变 unchanged"}
@@ -37,7 +38,9 @@ def serve(
 ) -> None:
     """启动服务 / Serve until SIGTERM or Ctrl-C. Says where as soon as it really listens."""
     with refusals_told():
-        demand_migrated(load_settings())
+        settings = load_settings()
+        demand_migrated(settings)
+        demand_driver(settings.evidence_url)
     try:
         if workers > 1:
             code = Supervisor(APPLICATION, host, port, workers).run(lambda url: say(f"serving on {url}"))

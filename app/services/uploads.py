@@ -30,6 +30,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONGEST_NAME = 255
 _MOST_OPEN = 20
+_UNKNOWN_TO_ITS_SENDER = 600.0  # seconds without a byte: the answer that told its id was probably lost
 NDJSON = "application/x-ndjson"
 
 
@@ -78,8 +79,7 @@ class Uploads:
         if sha256 is not None and _DIGEST.fullmatch(sha256) is None:
             raise Problem("bad_request", "sha256 应为64位小写十六进制 (64 hexadecimal digits)")
         self.forget_expired()
-        mine = [found for found in self._all() if found.credential_id == caller.credential_id]
-        if len(mine) >= _MOST_OPEN or sum(found.size for found in mine) + size > 4 * self._settings.max_stream_bytes:
+        if not self._room(caller, size):
             raise Problem(
                 "too_large", "未用完的上传太多，请先提交或删除 (too many open uploads: submit or delete some)"
             )
@@ -139,6 +139,11 @@ class Uploads:
             raise Problem("bad_request", "内容与所声明的校验和不符，请重新上传 (the checksum differs; send it again)")
         return arrived, digest
 
+    def answered(self, identity: str) -> None:
+        """A submission of this upload was answered: it may be asked for again, but makes room for others of its sender."""
+        with suppress(OSError):
+            self._part(identity).with_suffix(".done").touch(mode=0o600)
+
     def delete(self, caller: Caller, identity: str) -> None:
         """Give up an upload."""
         self._find(caller, identity)
@@ -185,6 +190,29 @@ class Uploads:
         """When it will be forgotten, in seconds since 1970."""
         return upload.created + self._settings.upload_lifetime_seconds
 
+    def _room(self, caller: Caller, size: int) -> bool:
+        """Whether the caller may begin another; what was answered, or begun and never gone on with, makes room, the oldest first."""
+        mine = [found for found in self._all() if found.credential_id == caller.credential_id]
+        done = [found for found in mine if self._makes_room(found)]
+        done.sort(key=lambda found: found.created, reverse=True)
+        most = 4 * self._settings.max_stream_bytes
+        while len(mine) >= _MOST_OPEN or sum(found.size for found in mine) + size > most:
+            if not done:
+                return False
+            oldest = done.pop()
+            self._remove(oldest.id)
+            mine.remove(oldest)
+        return True
+
+    def _makes_room(self, upload: Upload) -> bool:
+        part = self._part(upload.id)
+        if part.with_suffix(".done").exists():
+            return True
+        try:
+            return part.stat().st_size == 0 and upload.created < self._now() - _UNKNOWN_TO_ITS_SENDER
+        except OSError:
+            return True
+
     def _now(self) -> float:
         return self._registry.now().timestamp()
 
@@ -212,8 +240,8 @@ class Uploads:
         return self.folder / f"{identity}.part"
 
     def _remove(self, identity: str) -> None:
-        self._part(identity).with_suffix(".json").unlink(missing_ok=True)
-        self._part(identity).unlink(missing_ok=True)
+        for suffix in (".json", ".done", ".part"):
+            self._part(identity).with_suffix(suffix).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A backup as a file: a zip of one JSON-lines file for each table and a manifest with counts and digests.
+"""A backup as a file: a zip of one JSON-lines file for each table, the files of evidence, and a manifest with counts and digests.
 
 It says the same whichever database it came from: instants as UTC text, dates as ISO, JSON documents as the text they
 are kept as, rows in the order of the primary key by code point. So equal contents have equal digests.
@@ -19,12 +19,14 @@ import orjson
 from sqlalchemy import Column, ColumnElement, Connection, MetaData, String, Table, collate, delete, select
 
 from app.errors import Problem
-from app.store import bulk
+from app.store import bulk, evidence_archive
+from app.store.evidence_archive import EvidenceDigest
 from app.store.secrets import LINEAGE
 from app.store.types import instant_text
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
+_READ = frozenset({1, FORMAT})  # 1: without files of evidence
 _BATCH = 5_000
 
 
@@ -39,13 +41,14 @@ class TableDigest:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an archive holds. ``revision`` is the migration its tables belong to."""
+    """What an archive holds. ``revision`` is the migration its tables belong to; ``evidence`` None: its files are left out."""
 
     format: int
     made_at: str
     revision: str
     epoch: int
     tables: dict[str, TableDigest]
+    evidence: EvidenceDigest | None = None
 
 
 def reflected(cx: Connection) -> dict[str, Table]:
@@ -100,19 +103,23 @@ def verified(path: Path) -> Manifest:
                         rows += 1
                 if rows != expected.rows or digest.hexdigest() != expected.sha256:
                     raise _damaged(path, f"{name}")
+            for fault in evidence_archive.faults(archive, manifest.evidence):
+                raise _damaged(path, fault)
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, OSError) as fault:
         raise _damaged(path, str(fault)) from fault
     return manifest
 
 
 def _manifest(document: dict[str, Any]) -> Manifest:
-    if document["format"] != FORMAT:
+    if document["format"] not in _READ:
         raise ValueError(f"format {document['format']}")
     tables = {
         name: TableDigest(tuple(table["columns"]), table["rows"], table["sha256"])
         for name, table in document["tables"].items()
     }
-    return Manifest(**{**document, "tables": tables})
+    told = document.get("evidence")
+    evidence = EvidenceDigest(**{**told, "missing": tuple(told["missing"])}) if told is not None else None
+    return Manifest(**{**document, "tables": tables, "evidence": evidence})
 
 
 def _damaged(path: Path, what: str) -> Problem:

@@ -13,9 +13,10 @@ from sqlalchemy import Connection, Table, func, select
 
 from app.errors import Problem
 from app.store import archive as format_
-from app.store import epochs, secrets
+from app.store import epochs, evidence_archive, secrets
 from app.store.archive import Manifest, TableDigest
 from app.store.database import Database
+from app.store.evidence_files import EvidenceFiles
 from app.store.migrating import downgrade, migrate, migrations_folder, present_revision
 from app.store.tables import JOURNAL_TABLES
 from app.store.types import instant_text
@@ -24,9 +25,10 @@ _JOURNAL = frozenset(table.name for table in JOURNAL_TABLES)
 _MADE_WITH_THE_TABLES = frozenset({"epoch", "setting"})
 
 
-def backup(database: Database, target: Path) -> Manifest:
+def backup(database: Database, target: Path, evidence: EvidenceFiles | None = None) -> Manifest:
     """Write a backup of everything the registry holds, of one moment, while it goes on serving.
 
+    With ``evidence``, the files that its rows name are in it, and the manifest tells which of them were gone; without, only the rows.
     ``target`` appears only when it is complete, on the disk and read back. It holds the sealing key and the hashes of
     credentials: keep it like the database itself. Raises Problem ``unavailable``.
     """
@@ -35,7 +37,7 @@ def backup(database: Database, target: Path) -> Manifest:
     partial = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            _write(database, file)
+            _write(database, file, evidence)
             file.flush()
             os.fsync(file.fileno())
         manifest = format_.verified(partial)
@@ -47,16 +49,19 @@ def backup(database: Database, target: Path) -> Manifest:
     return manifest
 
 
-def restore(database: Database, source: Path) -> Manifest:
+def restore(database: Database, source: Path, evidence: EvidenceFiles | None = None) -> Manifest:
     """Fill an empty database from a backup, all or nothing, then bring it to the newest tables.
 
-    Every digest is checked twice: in the file before, in the database before the commit. Nobody may use the database
-    meanwhile. Raises Problem: ``bad_request`` for a damaged file or one of a newer program, ``conflict`` when the
-    database is not empty.
+    With ``evidence``, the files in the backup are first brought there: one that no row names yet does no harm. Every digest is
+    checked twice: in the file before, in the database before the commit. Nobody may use the database meanwhile. Raises
+    Problem: ``bad_request`` for a damaged file or one of a newer program, ``conflict`` when the database is not empty.
     """
     manifest = format_.verified(source)
     _refuse_unless_empty(database)
     _bring_to(database, manifest.revision)
+    if evidence is not None:
+        with zipfile.ZipFile(source) as archive:
+            evidence_archive.load(archive, evidence)
     with zipfile.ZipFile(source) as archive, database.journal() as journal, database.write() as write:
         _load(archive, manifest, write.connection, journal if database.dialect == "sqlite" else write.connection)
         secrets.new_lineage(write.connection)
@@ -65,14 +70,31 @@ def restore(database: Database, source: Path) -> Manifest:
 
 
 def copy(source: Database, target: Database) -> Manifest:
-    """Copy everything into another, empty database, such as from SQLite to PostgreSQL, as ``restore`` does."""
+    """Copy all tables into another, empty database, such as from SQLite to PostgreSQL, as ``restore`` does.
+
+    Files of evidence are in no database: they stay where they are.
+    """
     with tempfile.TemporaryDirectory(prefix="township-copy-") as folder:
         path = Path(folder) / "copy.zip"
         backup(source, path)
         return restore(target, path)
 
 
-def _write(database: Database, file: object) -> None:
+def absent_evidence(database: Database, evidence: EvidenceFiles) -> tuple[str, ...]:
+    """The hashes that the registry names and that are not, or not whole, where evidence is kept; all of them are read."""
+    with database.read() as cx:
+        hashes = evidence_archive.named(cx)
+    return evidence_archive.absent(evidence, hashes)
+
+
+def carry_evidence(database: Database, source: EvidenceFiles, target: EvidenceFiles) -> None:
+    """Bring all files that the registry names from one place to another. Raises Problem ``unavailable``."""
+    with database.read() as cx:
+        hashes = evidence_archive.named(cx)
+    evidence_archive.carry(source, target, hashes)
+
+
+def _write(database: Database, file: object, evidence: EvidenceFiles | None) -> None:
     revision = present_revision(database)
     if revision is None:
         raise Problem("unavailable", "数据库尚未初始化 (the database is not migrated yet)")
@@ -80,6 +102,7 @@ def _write(database: Database, file: object) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:  # type: ignore[call-overload]
         with database.read() as cx:
             epoch = epochs.current(cx)
+            hashes = evidence_archive.named(cx)
             for name, table in format_.reflected(cx).items():
                 if name not in _JOURNAL:
                     tables[name] = format_.write_table(archive, cx, table)
@@ -88,8 +111,10 @@ def _write(database: Database, file: object) -> None:
             for name, table in format_.reflected(cx).items():
                 if name in _JOURNAL:
                     tables[name] = format_.write_table(archive, cx, table)
+        # After the rows: the bytes are there before the row that names them, and are never changed.
+        files = evidence_archive.write(archive, evidence, hashes) if evidence is not None else None
         made_at = instant_text(datetime.now(UTC))
-        format_.write_manifest(archive, Manifest(format_.FORMAT, made_at, revision, epoch, tables))
+        format_.write_manifest(archive, Manifest(format_.FORMAT, made_at, revision, epoch, tables, files))
 
 
 def _load(archive: zipfile.ZipFile, manifest: Manifest, registry: Connection, journal: Connection) -> None:

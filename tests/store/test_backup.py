@@ -244,7 +244,7 @@ def _rewritten(source, target, change_member):
         lambda name, data: data.replace(b'\\"10\\"', b'\\"11\\"') if name == "tables/record_version.jsonl" else data,
         lambda name, data: data.split(b"\n", 1)[1] if name == "tables/epoch_log.jsonl" else data,
         lambda name, data: b"{}" if name == "manifest.json" else data,
-        lambda name, data: data.replace(b'"format": 1', b'"format": 9') if name == "manifest.json" else data,
+        lambda name, data: data.replace(b'"format": 2', b'"format": 9') if name == "manifest.json" else data,
     ],
 )
 def test_a_damaged_backup_is_refused_before_anything_is_written(

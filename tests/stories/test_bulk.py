@@ -207,6 +207,26 @@ def test_an_upload_is_its_owners_and_is_forgotten_in_time(house: House) -> None:
     assert list((house.registry.settings.data_dir / "uploads").iterdir()) == []
 
 
+def test_what_was_answered_makes_room_for_more_and_what_is_still_coming_does_not(house: House) -> None:
+    water, data = house.client(department="water"), lines(*wells(1))
+    for number in range(22):
+        upload = begun(water, "wells.ndjson", data)
+        send(water, upload, 0, data)
+        answer = water.post(f"{WELLS}&upload={upload}", headers={"Idempotency-Key": f"room-{number}"})
+        assert answer.status_code == 201, answer.text
+    assert water.post(f"{WELLS}&upload={upload}", headers={"Idempotency-Key": "room-21"}).json() == answer.json()
+    lost = begun(water, "wells.ndjson", data)
+    coming = [begun(water, "wells.ndjson", data) for _ in range(19)]
+    for each in coming:
+        send(water, each, 0, data[:9])
+    asked = {"filename": "wells.ndjson", "size": len(data)}
+    assert water.post("/v1/uploads", json=asked).status_code == 413
+    house.clock.offset += 700  # an upload without a byte, whose id its sender may never have been told
+    assert water.post("/v1/uploads", json=asked).status_code == 201
+    assert water.head(f"/v1/uploads/{lost}").status_code == 404
+    assert {water.head(f"/v1/uploads/{each}").status_code for each in coming} == {204}
+
+
 def test_answers_under_old_idempotency_keys_are_forgotten(house: House) -> None:
     clerk = house.client(region="430101")
     row = {"region": "430101101", "period": "2025", "total": 3, "men": 1, "women": 2}

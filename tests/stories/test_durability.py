@@ -8,7 +8,9 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -104,45 +106,56 @@ def test_a_killed_server_keeps_what_it_acknowledged_and_nothing_by_half(
     assert len(acknowledged) >= 3
 
 
-KILLS = int(os.environ.get("TOWNSHIP_KILLS", "2"))
+UPLOADS = int(os.environ.get("TOWNSHIP_KILLS", "6"))
+AT_ONCE = 3 if UPLOADS < 20 else 4
 
 
 def test_client_and_server_agree_after_a_kill_at_any_point_and_a_retry(
     database_kind: Kind, new_url: Callable[[Kind], str], tmp_path: Path
 ) -> None:
-    """One upload a kill, by file, by rows, and in pieces; the client sends again under the same key until it is answered."""
+    """A few uploads under way at each kill, by file, by rows, and in pieces; their clients send again under the same keys."""
     url = new_url(database_kind)
     water, admin = prepared(url, tmp_path, FILES, {"department": "water"}, {"admin": True})
-    chance = random.Random(KILLS)
+    chance = random.Random(UPLOADS)
+    outboxes: dict[int, dict[str, str]] = {number: {} for number in range(UPLOADS)}
     acknowledged: dict[str, int] = {}
-    takes = 0.5
+    outcomes: Counter[str] = Counter()
+    takes = 0.5 * AT_ONCE
     served = Program(url, tmp_path)
     try:
-        for number in range(KILLS):
-            outbox: dict[str, str] = {}
-            killer = threading.Timer(chance.random() * takes * 1.3, served.stop, (signal.SIGKILL,))
-            started = time.monotonic()
-            killer.start()
-            answer = sent(served, water, number, outbox)
-            took = time.monotonic() - started
-            killer.join()
-            served = Program(url, tmp_path)
-            if answer is not None:
-                takes = took
-                acknowledged[answer["id"]] = number
-            whole, of_one_piece = applied(url, tmp_path)
-            assert of_one_piece, number
-            assert set(acknowledged) <= whole, number
-            again = sent(served, water, number, outbox)
-            assert again is not None, number
-            assert answer is None or again == answer, number
-            acknowledged[again["id"]] = number
-            assert applied(url, tmp_path) == (set(acknowledged), True), number
-            assert again["counts"] == {"rows": ROWS, "new": ROWS, "changed": 0, "unchanged": 0}, number
+        with ThreadPoolExecutor(AT_ONCE) as clients:
+            for begin in range(0, UPLOADS, AT_ONCE):
+                numbers = range(UPLOADS)[begin : begin + AT_ONCE]
+                killer = threading.Timer(chance.random() * takes * 1.2, served.stop, (signal.SIGKILL,))
+                killer.start()
+                sending = {n: clients.submit(sent, served, water, n, outboxes[n]) for n in numbers}
+                answers = {number: future.result() for number, future in sending.items()}
+                killer.join()
+                served = Program(url, tmp_path)
+                acknowledged |= {answer["id"]: number for number, answer in answers.items() if answer is not None}
+                whole, of_one_piece = applied(url, tmp_path)
+                assert of_one_piece, numbers
+                assert set(acknowledged) <= whole, numbers
+                outcomes += Counter(acknowledged=len(answers) - [*answers.values()].count(None))
+                outcomes += Counter(whole_without_an_answer=len(whole - set(acknowledged)))
+                started = time.monotonic()
+                sending = {n: clients.submit(sent, served, water, n, outboxes[n]) for n in numbers}
+                for number, future in sending.items():
+                    again, answer = future.result(), answers[number]
+                    assert again is not None, number
+                    assert answer is None or again == answer, number
+                    acknowledged[again["id"]] = number
+                    assert again["counts"] == {"rows": ROWS, "new": ROWS, "changed": 0, "unchanged": 0}, number
+                if None in answers.values():
+                    takes = max(time.monotonic() - started, takes / 2)
+                assert applied(url, tmp_path) == (set(acknowledged), True), numbers
+                assert whole <= set(acknowledged), numbers
         held = fresh(served.address, "/v1/datasets/wells/records", admin, limit="1").json()["records"]
         assert len(held) == 1
+        assert sorted(acknowledged.values()) == list(range(UPLOADS))
     finally:
         served.stop()
+    print(f"{database_kind}: {UPLOADS} uploads, {-(-UPLOADS // AT_ONCE)} kills; {dict(outcomes)}, the others absent")
 
 
 def sent(served: Program, key: str, number: int, outbox: dict[str, str]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -31,15 +32,15 @@ QUESTIONS = (
 
 
 @pytest.fixture
-def township(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path, list[str]], str]:
+def township(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Runs one command of the operator on a registry and gives what it printed."""
 
-    def run(url: str, folder: Path, arguments: list[str]) -> str:
+    def run(url: str, folder: Path, arguments: list[str], exit_code: int = 0) -> str:
         monkeypatch.setenv("TOWNSHIP_DATABASE_URL", url)
         monkeypatch.setenv("TOWNSHIP_DATA_DIR", str(folder))
         monkeypatch.setenv("COLUMNS", "200")
         result = CliRunner().invoke(program(arguments[0]), arguments)
-        assert result.exit_code == 0, result.output
+        assert result.exit_code == exit_code, result.output
         return result.output
 
     return run
@@ -97,7 +98,7 @@ def test_a_restored_backup_of_a_busy_registry_answers_the_same(
     target: Kind,
     new_url: Callable[[Kind], str],
     tmp_path: Path,
-    township: Callable[[str, Path, list[str]], str],
+    township: Callable[..., str],
 ) -> None:
     url, restored = new_url(database_kind), new_url(target)
     kept = tmp_path / "kept" / "backup.zip"
@@ -123,11 +124,39 @@ def test_a_restored_backup_of_a_busy_registry_answers_the_same(
         assert least <= total <= most + 1
 
 
+def test_evidence_goes_with_a_backup_and_with_a_copy_that_is_told_where(
+    new_url: Callable[[Kind], str], tmp_path: Path, township: Callable[..., str]
+) -> None:
+    url, data = new_url("sqlite"), tmp_path / "data"
+    scan = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n"
+    with serving(url, data) as house:
+        filled(house)
+        key = house.key(region="430101101")
+        place = {"dataset": "people", "region": "430101101", "period": "2025"}
+        with house.client(key) as clerk:
+            kept = clerk.post("/v1/evidence", files={"file": ("台账.pdf", scan)}, data=place).json()["id"]
+        assert "1 份佐证文件" in township(url, data, ["backup", str(tmp_path / "whole.zip")])
+        assert "佐证" not in township(url, data, ["backup", "--no-evidence", str(tmp_path / "rows.zip")])
+        copied = new_url("sqlite")
+        assert "bucket" in township(url, data, ["copy", "--to", copied, "--evidence-to", str(tmp_path / "bucket")])
+    restored, bare = new_url("sqlite"), new_url("sqlite")
+    township(restored, tmp_path / "fresh", ["restore", str(tmp_path / "whole.zip")])
+    told = township(bare, tmp_path / "bare", ["restore", str(tmp_path / "rows.zip")], 1)
+    assert hashlib.sha256(scan).hexdigest() in told
+    (tmp_path / "copied").mkdir()
+    (tmp_path / "bucket").rename(tmp_path / "copied" / "evidence")
+    for place_of, folder, status in ((restored, "fresh", 200), (copied, "copied", 200), (bare, "bare", 503)):
+        with serving(place_of, tmp_path / folder) as house, house.client(key) as clerk:
+            answer = clerk.get(f"/v1/evidence/{kept}")
+            assert answer.status_code == status, folder
+            assert (answer.content == scan) == (status == 200)
+
+
 def test_a_copy_to_the_other_kind_of_database_answers_the_same_and_holds_the_same(
     database_kind: Kind,
     new_url: Callable[[Kind], str],
     tmp_path: Path,
-    township: Callable[[str, Path, list[str]], str],
+    township: Callable[..., str],
 ) -> None:
     url, copied = new_url(database_kind), new_url(OTHER[database_kind])  # type: ignore[arg-type]
     with serving(url, tmp_path / "data") as house:
