@@ -62,6 +62,7 @@ class MatchIndex:
     entries: tuple[Entry, ...]
     weights: Mapping[str, float]  # how telling a concept is within this catalogue
     by_concept: Mapping[str, tuple[int, ...]]
+    by_title: Mapping[str, tuple[int, ...]]
     by_pair: Mapping[str, tuple[int, ...]]
     position: Mapping[str, int]
     book: FormulaBook
@@ -80,10 +81,13 @@ class MatchIndex:
         full = math.log(1 + total)
         weights = {concept: math.log(1 + total / count) / full for concept, count in frequency.items()}
         by_concept: dict[str, list[int]] = defaultdict(list)
+        by_title: dict[str, list[int]] = defaultdict(list)
         by_pair: dict[str, list[int]] = defaultdict(list)
         for position, entry in enumerate(entries):
             for concept in entry.support:
                 by_concept[concept].append(position)
+            for concept in entry.title.content:
+                by_title[concept].append(position)
             for pair in {pair for name in entry.names for pair in name.pairs}:
                 by_pair[pair].append(position)
         return cls(
@@ -93,6 +97,7 @@ class MatchIndex:
             entries,
             weights,
             {key: tuple(found) for key, found in by_concept.items()},
+            {key: tuple(found) for key, found in by_title.items()},
             {key: tuple(found) for key, found in by_pair.items() if len(found) <= MAX_POSTINGS},
             {entry.path: position for position, entry in enumerate(entries)},
             book_with(catalogue.formulas.values()),
@@ -110,10 +115,13 @@ class MatchIndex:
         """The entries that share most with ``concepts`` (with their weight) and character ``pairs``, best first."""
         scores: dict[int, float] = defaultdict(float)
         for concept, share in concepts.items():
-            found = self.by_concept.get(concept, ())
             gain = share * self.weight(concept)
-            for position in found:
-                scores[position] += gain if concept in self.entries[position].title.content else gain * 0.6
+            less = gain * 0.6
+            for position in self.by_concept.get(concept, ()):
+                scores[position] += less
+            more = gain - less
+            for position in self.by_title.get(concept, ()):
+                scores[position] += more
         gain = 2.0 / (len(pairs) + 2)
         for pair in pairs:
             for position in self.by_pair.get(pair, ()):

@@ -109,6 +109,8 @@ class Lexicon:
     def exclude(self, one: Iterable[str], other: Iterable[str]) -> list[tuple[str, str]]:
         """Pairs that exclude each other, one concept from each side, where neither side holds both."""
         left, right = set(one), set(other)
+        if self.excluding.keys().isdisjoint(left):
+            return []
         return [
             (concept, enemy)
             for concept in sorted(left - right)

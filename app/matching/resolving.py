@@ -38,11 +38,16 @@ class Resolver:
     weights: Weights
     titled: frozenset[str] = frozenset()
     _found: dict[tuple[str, tuple[str, ...]], Scored | None] = field(default_factory=dict)
+    _read: dict[tuple[str, tuple[str, ...]], ReadColumn] = field(default_factory=dict)
+    _ranks: dict[ReadColumn, list[Scored]] = field(default_factory=dict)
 
     def rank(self, column: ReadColumn) -> list[Scored]:
         """The candidates of ``column``, best first; only those that unit and measure let through."""
-        near = self.index.nearest(column.concepts(), column.pairs | column.full_pairs, CANDIDATES)
-        return self.ranked(compare_all(column, near, self.index))
+        found = self._ranks.get(column)
+        if found is None:
+            near = self.index.nearest(column.concepts(), column.pairs | column.full_pairs, CANDIDATES)
+            found = self._ranks[column] = self.ranked(compare_all(column, near, self.index))
+        return found
 
     def measured_otherwise(self, column: ReadColumn) -> list[Scored]:
         """Elements of the same meaning in a measure that does not convert (栋 beside 户): near, never the same."""
@@ -66,7 +71,11 @@ class Resolver:
         return Scored(scored.comparison, self.weights.log_odds(values))
 
     def read(self, term: str, path: Sequence[str]) -> ReadColumn:
-        return read_column(FormColumn(term, None, tuple(path)), self.titled, None, self.index)
+        key = (term, tuple(path))
+        found = self._read.get(key)
+        if found is None:
+            found = self._read[key] = read_column(FormColumn(term, None, key[1]), self.titled, None, self.index)
+        return found
 
     def resolve(self, term: str, path: Sequence[str] = ()) -> Scored | None:
         """The element that ``term`` means below the headings ``path``, or None if none is held (or it is no number)."""
