@@ -44,6 +44,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     "precondition_failed": ErrorCode(412, "内容已被他人修改", "The thing was changed by someone else"),
     "too_large": ErrorCode(413, "提交的内容过大", "What was sent is too large"),
     "unsupported_media_type": ErrorCode(415, "不支持的文件类型", "The type of file is not supported"),
+    "range_not_satisfiable": ErrorCode(416, "所要求的字节范围不存在", "The answer has no such range of bytes"),
     "invalid_submission": ErrorCode(422, "数据未通过检查，未存入任何内容", "The data has faults; nothing was stored"),
     "invalid_document": ErrorCode(422, "定义有误，未作任何更改", "The definition has faults; nothing was changed"),
     "idempotency_mismatch": ErrorCode(

@@ -104,6 +104,14 @@ class Settings(BaseSettings):
             description="内存中保留的已生成记录字节数上限 / Most bytes of records kept in memory as written in JSON",
         ),
     ] = 128 * 1024 * 1024
+    answers_disk_bytes: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="数据文件夹内保存的整份答复的字节数上限，0 为不保存 / "
+            "Most bytes of whole answers kept in the data folder; 0 keeps none",
+        ),
+    ] = 2 * 1024 * 1024 * 1024
     longest_wait_seconds: Annotated[
         int, Field(ge=0, le=600, description="长轮询等待的最长秒数 / Longest wait of a long poll, in seconds")
     ] = 60

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from app.policy.callers import Caller
 from app.services.auditing import Auditing, Reading
+from app.services.deliveries import Wanted
 from app.services.mapped import MappedViews
 from app.services.naming import StateNames
 from app.services.questions import Question
@@ -45,7 +46,7 @@ def _nothing(*_: object) -> None:
 
 def reading(reader: ViewReader, question: Question) -> Callable[[int], int]:
     def once(number: int) -> int:
-        answer = reader.read(DEPARTMENT, "bench", question, None, f"b{number}")
+        answer = reader.read(DEPARTMENT, "bench", question, Wanted(), f"b{number}")
         if answer.stream is not None:
             return sum(map(len, answer.chunks()))
         answer.close_now()

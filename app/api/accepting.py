@@ -1,10 +1,11 @@
-"""Which format is answered: by the parameter, else by ``Accept`` as RFC 9110 12.5.1 has it."""
+"""What is answered: the format by the parameter, else by ``Accept`` (RFC 9110 12.5.1); the coding by ``Accept-Encoding``."""
 
 from __future__ import annotations
 
 import re
 
 from app.errors import Problem
+from app.formats.encoding import CODINGS, IDENTITY, Codings
 from app.formats.writing import FORMATS
 
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
@@ -28,6 +29,23 @@ def chosen_format(name: str | None, accept: str | None) -> str:
     if not liked:
         raise Problem("not_acceptable", f"可提供的格式: {', '.join(offered.values())} (none of the accepted formats)")
     return min(liked)[3]
+
+
+def chosen_codings(accept_encoding: str | None) -> Codings:
+    """What ``Accept-Encoding`` takes, as RFC 9110 12.5.3 has it. Raises 406 where nothing that is served is taken."""
+    if accept_encoding is None:
+        return Codings()
+    named = dict(_ranges(accept_encoding)) if accept_encoding.strip() else {}
+    others = named.get("*")
+    # Bytes as they are need no naming; where they are named, a coding liked less than they are is not used.
+    floor = named.get(IDENTITY, 0.0)
+    qualities = {name: named.get(name, others or 0.0) for name in CODINGS}
+    liked = [name for name, quality in qualities.items() if quality > 0 and quality >= floor]
+    identity = named.get(IDENTITY, 0.0 if others == 0 else 1.0) > 0
+    if not liked and not identity:
+        told = ", ".join([*CODINGS, IDENTITY])
+        raise Problem("not_acceptable", f"可提供的内容编码: {told} (none of the accepted content codings)")
+    return Codings(tuple(sorted(liked, key=lambda name: -qualities[name])), identity)
 
 
 def liking(media: str, accept: str) -> float:

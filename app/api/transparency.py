@@ -16,6 +16,7 @@ from app.errors import Problem
 from app.formats.writing import FORMATS
 from app.services import access_explained, transparency
 from app.services.access_explained import AskedAccess
+from app.services.deliveries import Wanted
 from app.services.questions import Question
 
 router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["transparency"])
@@ -100,4 +101,4 @@ def seen_as(  # noqa: PLR0913, PLR0917 - one for each parameter of reading
         as_of=as_of,
         format=chosen_format(format, request.headers.get("accept")),
     )
-    return respond(services.reader.read_as(caller, department, view, question, if_none_match, identity))
+    return respond(services.reader.read_as(caller, department, view, question, Wanted(if_none_match), identity))

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
-from app.api.accepting import chosen_format
+from app.api.accepting import chosen_codings, chosen_format
 from app.api.context import Known, RequestId, Services, Strict, Whole
 from app.api.problems import answers
 from app.api.responses import respond
 from app.errors import Problem
 from app.formats.json_schema import json_schema
 from app.formats.writing import FORMATS
+from app.services.deliveries import Wanted
 from app.services.questions import Question
 from app.services.receipts import Asked, wants_receipt
 from app.services.views import described
@@ -59,8 +60,9 @@ def schema(view: str, services: Services, caller: Known) -> dict[str, Any]:
                 **{form.media_type: {} for name, form in FORMATS.items() if name != "json"},
             }
         },
+        206: {"description": "Partial Content"},
         304: {"description": "Not Modified"},
-        **answers(400, 401, 403, 404, 406, 503),
+        **answers(400, 401, 403, 404, 406, 416, 503),
     },
 )
 def records(  # noqa: PLR0913, PLR0917 - one for each parameter of the contract
@@ -82,6 +84,9 @@ def records(  # noqa: PLR0913, PLR0917 - one for each parameter of the contract
     provenance: Annotated[str | None, Query(description="1: submission ids beside each record")] = None,
     counts: Annotated[str | None, Query(description="1: how much stands behind each aggregate")] = None,
     if_none_match: IfNoneMatch = None,
+    if_range: Annotated[str | None, Header(description="the ETag a part belongs to; another one gets all")] = None,
+    range: Annotated[str | None, Header(description="bytes=a-b, of a whole answer (not of json pages)")] = None,
+    accept_encoding: Annotated[str | None, Header(description="zstd, gzip, identity")] = None,
     prefer: Annotated[str | None, Header(description="receipt: a signed receipt for the answer, in its header")] = None,
 ) -> Response:
     """Records of a view, in the department's own names and units, and only what its agreements cover."""
@@ -104,7 +109,8 @@ def records(  # noqa: PLR0913, PLR0917 - one for each parameter of the contract
         counts=counts is not None,
     )
     receipt_of = Asked(request.method, request.url.path, request.url.query) if wants_receipt(prefer) else None
-    return respond(services.reader.read(caller, view, question, if_none_match, identity, receipt_of))
+    wanted = Wanted(if_none_match, chosen_codings(accept_encoding), range, if_range)
+    return respond(services.reader.read(caller, view, question, wanted, identity, receipt_of))
 
 
 def _names(plan: Any) -> frozenset[str]:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
 from app.client.errors import Broken, Refused, Unreachable, refusal
+from app.client.resuming import Resumed, Sink
 from app.client.retries import PASSING_STATUSES, Retries, retry_after
 
 T = TypeVar("T")
@@ -22,14 +23,6 @@ Parameters = Mapping[str, str | Sequence[str] | int | None]
 TIMEOUT = httpx.Timeout(connect=5.0, read=120.0, write=60.0, pool=5.0)
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)  # may be asked again whatever the method
-
-
-class Sink(Protocol):
-    """Where a streamed answer goes. ``begin`` is called for each try: what an earlier one wrote is to be forgotten."""
-
-    def begin(self, headers: Mapping[str, str]) -> None: ...
-
-    def write(self, chunk: bytes, /) -> object: ...
 
 
 def query(parameters: Parameters) -> httpx.QueryParams:
@@ -119,17 +112,18 @@ class Connection:
     def fetch(
         self, path: str, *, parameters: Parameters | None, sink: Sink, headers: Mapping[str, str] | None = None
     ) -> Mapping[str, str]:
-        """Streams an answer into ``sink``, which is told to begin anew when a try is cut off; gives the headers."""
+        """Streams an answer into ``sink``; gives the headers. A try that is cut off is gone on with where it broke off,
+        or where the registry cannot do that the sink is told to begin anew.
+        """
+        resumed = Resumed(sink)
 
         def attempt() -> Mapping[str, str]:
-            with self._http.stream("GET", path, params=query(parameters or {}), headers=headers) as response:
-                if response.status_code != 200:
+            asked = {**(headers or {}), **resumed.headers()}
+            with self._http.stream("GET", path, params=query(parameters or {}), headers=asked) as response:
+                if not resumed.accepts(response):
                     response.read()
                     raise refused(response)
-                sink.begin(response.headers)
-                for chunk in response.iter_bytes():
-                    sink.write(chunk)
-                return response.headers
+                return resumed.take(response)
 
         return self._attempts(attempt, repeatable=True)
 

@@ -23,12 +23,13 @@ from app.client.access import Access
 from app.client.administration import Administration
 from app.client.audit import Audit, KeptReceipt
 from app.client.care import Care
-from app.client.connection import TIMEOUT, Connection, Json, Sink, comma_list, decoded
+from app.client.connection import TIMEOUT, Connection, Json, comma_list, decoded
 from app.client.errors import Broken
 from app.client.exact_json import joined
 from app.client.forms import Forms
 from app.client.mappings import Mappings
 from app.client.pieces import send_in_pieces, submit_upload
+from app.client.resuming import Sink
 from app.client.retries import Retries
 from app.client.settings import ClientSettings
 from app.client.transfer import Download, Memory, Progress, Watched

@@ -21,7 +21,7 @@ Writer = Callable[[Sequence[OutputField], pl.DataFrame], Iterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format of answers. ``streamed``: its pieces come as they are made.
+    """One format of answers. ``streamed``: its pieces come as they are made; ``packed``: its bytes are small already.
 
     ``write(fields, frame)`` takes a mapped frame (columns ``field:<name>``) and gives bytes in pieces; where a format
     cannot hold the rows it raises ``Problem`` before the first piece. The same rows give the same bytes.
@@ -34,6 +34,7 @@ class Format:
     description: str
     description_en: str
     write: Writer
+    packed: bool = False
 
 
 FORMATS: Mapping[str, Format] = {
@@ -83,6 +84,7 @@ FORMATS: Mapping[str, Format] = {
             "Parquet（zstd），小数为 decimal128",
             "Parquet with zstd; decimals as decimal128",
             write_parquet,
+            packed=True,
         ),
         Format(
             "xlsx",
@@ -92,6 +94,7 @@ FORMATS: Mapping[str, Format] = {
             "Excel 工作簿，首行为字段名；代码保持文本，15 位以上的数字写作文本以免丢失",
             "Excel workbook, field names first; codes stay text, and so do numbers beyond 15 digits, lest any be lost",
             write_xlsx,
+            packed=True,
         ),
     )
 }

@@ -37,13 +37,17 @@ class Answer:
     """Gives back what the answer holds of a limit; called once, at its end."""
     longest_seconds: float | None = None
     """After so long a stream is broken off."""
+    sha256: Callable[[], str] | None = None
+    """The digest for the audit, where it is not of the bytes as they are sent: of those before any coding. Asked at the end."""
+    length: int | None = None
+    """How many bytes ``sha256`` is of, where that is known from the beginning."""
     _sent: _Sent | None = None
 
     def close_now(self, *, broken: bool = False) -> None:
         """Close the audit entry of an answer whose bytes are all there, after they were sent or when that broke off."""
         if self._sent is None:
             outcome = "broken" if broken else "not_modified" if self.status == 304 else "sent"
-            self._sent = _Sent(hashlib.sha256(self.body))
+            self._sent = _Sent(hashlib.sha256(b"" if self.sha256 else self.body))
             self._end(outcome)
 
     def chunks(self) -> Iterator[bytes]:
@@ -52,7 +56,8 @@ class Answer:
         outcome = "broken"
         try:
             for chunk in self.stream or ():
-                sent.digest.update(chunk)
+                if self.sha256 is None:
+                    sent.digest.update(chunk)
                 yield chunk
             outcome = "sent"
         finally:
@@ -71,7 +76,7 @@ class Answer:
         sent.ended = True
         try:
             if self.finish is not None:
-                self.finish(outcome, self.rows, sent.digest.hexdigest())
+                self.finish(outcome, self.rows, self.sha256() if self.sha256 else sent.digest.hexdigest())
         finally:
             # What the stream is made from is let go now, whoever still holds the answer.
             close = getattr(self.stream, "close", None)
@@ -98,3 +103,8 @@ def matches(if_none_match: str | None, etag: str) -> bool:
     if if_none_match.strip() == "*":
         return True
     return any(item.strip().removeprefix("W/") == etag for item in if_none_match.split(","))
+
+
+def tag_in_coding(etag: str, coding: str) -> str:
+    """The tag of an answer in a content coding: other bytes, so another tag."""
+    return etag if coding == "identity" else f'{etag[:-1]}-{coding}"'

@@ -22,6 +22,8 @@ from app.services.registry import Registry, State
 from app.services.snapshot_sources import SnapshotSources
 from app.services.stops import met, stopping
 
+_SEEN = 10_000  # of how many mapped views it is remembered what they showed
+
 
 @dataclass(frozen=True)
 class MappedState:
@@ -40,6 +42,13 @@ class MappedState:
         return PlaceIndex(self.mapped.frame)
 
 
+@dataclass(frozen=True)
+class SeenBefore:
+    """What is left to be known of a mapped view whose rows may have been let go."""
+
+    digest: str
+
+
 class MappedViews:
     """A cache bounded in bytes. Many readers who ask for the same at once share one computation."""
 
@@ -48,6 +57,7 @@ class MappedViews:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, Future[MappedState]] = OrderedDict()
         self._bytes = 0
+        self._seen: OrderedDict[Hashable, SeenBefore] = OrderedDict()
 
     def get(self, key: Hashable, compute: Callable[[], MappedState]) -> MappedState:
         with self._lock:
@@ -67,6 +77,9 @@ class MappedViews:
             raise
         future.set_result(state)
         with self._lock:
+            self._seen[key] = SeenBefore(state.digest)
+            while len(self._seen) > _SEEN:
+                self._seen.popitem(last=False)
             self._bytes += state.size
             while self._bytes > self._limit and len(self._kept) > 1:
                 oldest = next(iter(self._kept))
@@ -74,6 +87,11 @@ class MappedViews:
                     break
                 self._bytes -= self._kept.pop(oldest).result().size
         return state
+
+    def seen(self, key: Hashable) -> SeenBefore | None:
+        """What is known of that one, if it was ever there."""
+        with self._lock:
+            return self._seen.get(key)
 
     def held(self, key: Hashable) -> MappedState | None:
         """That one, if it is there already."""

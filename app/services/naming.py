@@ -12,7 +12,7 @@ from collections import OrderedDict
 
 from app.errors import Problem
 from app.policy.callers import Caller
-from app.services.mapped import MappedState
+from app.services.mapped import MappedState, SeenBefore
 from app.services.registry import Registry
 from app.services.visible_views import VisibleView
 from app.store import states
@@ -36,7 +36,7 @@ class StateNames:
         self._known: OrderedDict[str, str] = OrderedDict()  # names by what they stand for
         self._lock = threading.Lock()
 
-    def name(self, caller: Caller, view: VisibleView, epoch: int, shown: MappedState) -> str:
+    def name(self, caller: Caller, view: VisibleView, epoch: int, shown: MappedState | SeenBefore) -> str:
         """The name of what ``shown`` is for this department; kept durably before it is handed out."""
         code = view.stored.stored.code
         digest = f"{caller.department}\0{code}\0{view.version}\0{shown.digest}"

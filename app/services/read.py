@@ -20,11 +20,13 @@ from app.policy import gate
 from app.policy.callers import Caller
 from app.services.annotations import Note, check_annotated, notes_of
 from app.services.answered import answered
-from app.services.answers import Answer, entity_tag, matches
+from app.services.answers import Answer, entity_tag
 from app.services.as_of import view_as_of
 from app.services.auditing import Auditing, Reading
 from app.services.coverage import region_expression
+from app.services.deliveries import Deliveries, Wanted, answer_key, large
 from app.services.frame_digests import frame_digest
+from app.services.kept_answers import KeptAnswers, Told
 from app.services.limits import Limits
 from app.services.mapped import MappedState, MappedViews, mapped_key, mapped_state
 from app.services.naming import StateNames
@@ -35,7 +37,7 @@ from app.services.rendered import RenderedRecords
 from app.services.view_drafts import coming_end
 from app.services.visible_views import VisibleView, require_coverage, visible_view
 
-PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
+PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept, Accept-Encoding"}
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,14 @@ class ViewReader:
         self._auditing = auditing
         self._receipts = Receipts(registry)
         self._rendered = RenderedRecords(registry.settings.rendered_memory_bytes)
+        self._deliveries = Deliveries(KeptAnswers(registry.answers_folder, registry.settings.answers_disk_bytes))
 
     def read(
         self,
         caller: Caller,
         code: str,
         question: Question,
-        if_none_match: str | None,
+        wanted: Wanted,
         request_id: str,
         receipt_of: Asked | None = None,
         seen_as: Caller | None = None,
@@ -93,7 +96,8 @@ class ViewReader:
         With ``receipt_of`` an answer of 200 carries a receipt, and is made whole before it is sent. With ``seen_as``
         the answer is that department's, to the byte; the audit has it under the caller's own name.
         """
-        answer, reading = self._answered(caller, code, question, if_none_match, request_id, seen_as)
+        wanted = replace(wanted, known_first=receipt_of is not None)
+        answer, reading = self._answered(caller, code, question, wanted, request_id, seen_as)
         try:
             return self._witnessed(answer, reading, receipt_of)
         except BaseException:
@@ -121,14 +125,14 @@ class ViewReader:
         self, caller: Caller, code: str, question: Question, if_none_match: str | None, request_id: str
     ) -> tuple[Answer, Reading]:
         """As ``read``, without the witness: the answer may be given when the reading stands in the audit."""
-        return self._answered(caller, code, question, if_none_match, request_id, None)
+        return self._answered(caller, code, question, Wanted(if_none_match), request_id, None)
 
     def _answered(
         self,
         caller: Caller,
         code: str,
         question: Question,
-        if_none_match: str | None,
+        wanted: Wanted,
         request_id: str,
         seen_as: Caller | None,
     ) -> tuple[Answer, Reading]:
@@ -150,23 +154,30 @@ class ViewReader:
         spans = read_periods(question.period, view.spec.frequency)
         codes = read_regions(question.region)
         require_coverage(view, state, codes, spans, today)
-        shown = mapped_state(self._registry, self._views, state, code, str(view.version), view.plan, view.scope, today)
-        frame = _asked_for(shown, codes, spans, view, state, today)
-        rows, fields = select(replace(shown.mapped, frame=frame), filters, sort, fields)
-        notes: Callable[[pl.DataFrame], list[Note]] | None = None
-        if question.annotated:
-            check_annotated(question, fields)
-            notes = partial(notes_of, self._registry, state, view, today, question, fields)
-        whole = shown.digest if rows is shown.mapped.frame and question.fields is None else None
-        chosen = Chosen(rows, fields, sort, notes, shown.mapped.notes, whole)
-        name = self._names.name(caller, view, state.epoch, shown)
-        if question.format == "json":
-            answer = self._page(view, name, chosen, question, position)
-        else:
-            answer = self._whole(view, name, chosen, question, position, if_none_match)
-        etag = answer.headers["ETag"]
-        if answer.stream is None and matches(if_none_match, etag):
-            answer = Answer(304, answer.media_type, headers=answer.headers)
+        version = str(view.version)
+        form = FORMATS[question.format]
+        mapped = partial(mapped_state, self._registry, self._views, state, code, version, view.plan, view.scope, today)
+        seen = self._views.seen(mapped_key(state, code, version, view.plan, view.scope, today))
+        known = seen or mapped()
+        name = self._names.name(caller, view, state.epoch, known)
+        answer = place = None
+        if not question.annotated:
+            # What was answered of this state before is answered again: of figures nothing is looked at.
+            place = _place(name, view, state, question, today)
+            before = self._deliveries.unchanged if question.format == "json" else self._deliveries.again
+            answer = before(place, form, wanted)
+        if answer is None:
+            shown = known if isinstance(known, MappedState) else mapped()
+            frame = _asked_for(shown, codes, spans, view, state, today)
+            rows, fields = select(replace(shown.mapped, frame=frame), filters, sort, fields)
+            notes: Callable[[pl.DataFrame], list[Note]] | None = None
+            if question.annotated:
+                check_annotated(question, fields)
+                notes = partial(notes_of, self._registry, state, view, today, question, fields)
+            whole = shown.digest if rows is shown.mapped.frame and question.fields is None else None
+            chosen = Chosen(rows, fields, sort, notes, shown.mapped.notes, whole)
+            made = self._page if question.format == "json" else self._whole
+            answer = made(view, name, chosen, question, position, wanted, place)
         answer.headers = {**answer.headers, **coming_end(state, view)}
         reading = Reading(
             asker if seen_as is None else replace(asker, department=seen_as.department),
@@ -180,15 +191,17 @@ class ViewReader:
             snapshot=name,
             answered=answer.answered,
         )
+        if answer.status == 206:  # which part it was
+            reading = replace(reading, question={**reading.question, "range": answer.headers["Content-Range"]})
         limits.settle(answer)
         return answer, reading
 
     def read_as(
-        self, caller: Caller, department: str, code: str, question: Question, if_none_match: str | None, request_id: str
+        self, caller: Caller, department: str, code: str, question: Question, wanted: Wanted, request_id: str
     ) -> Answer:
         """What a department would be answered, given to an administrator. Raises as ``read`` does, and 403."""
         seen_as = gate.department_in_sight(gate.permit_administration(caller), department)
-        return self.read(caller, code, question, if_none_match, request_id, seen_as=seen_as)
+        return self.read(caller, code, question, wanted, request_id, seen_as=seen_as)
 
     def _witnessed(self, answer: Answer, reading: Reading, receipt_of: Asked | None) -> Answer:
         # Durable before the first byte leaves: an answer that cannot be witnessed is not given.
@@ -215,7 +228,16 @@ class ViewReader:
             return None
         return self._registry.sealer.seal("page", {"s": name, "q": question.digest(), "p": position})
 
-    def _page(self, view: VisibleView, name: str, chosen: Chosen, question: Question, opened: Opened | None) -> Answer:
+    def _page(
+        self,
+        view: VisibleView,
+        name: str,
+        chosen: Chosen,
+        question: Question,
+        opened: Opened | None,
+        wanted: Wanted,
+        place: str | None,
+    ) -> Answer:
         cut = page(chosen.frame, chosen.sort, question.limit or PAGE, opened.position if opened else 0)
         head = orjson.dumps({"view": view.spec.code, "version": view.version, "snapshot": name})[:-1]
         tail: dict[str, object] = {"count": chosen.frame.height} if question.count else {}
@@ -224,8 +246,10 @@ class ViewReader:
         tail["next"] = self._next(name, question, cut.position)
         body = b"".join((head, b',"records":', self._records(chosen, cut), b",", orjson.dumps(tail)[1:]))
         headers = {**PRIVATE, "ETag": entity_tag(body), "Township-Snapshot": name}
-        told = answered([field.name for field in chosen.fields], cut.frame, view.spec.frequency)
-        return Answer(200, "application/json", body, headers=headers, rows=cut.frame.height, answered=told)
+        said = answered([field.name for field in chosen.fields], cut.frame, view.spec.frequency)
+        form = FORMATS["json"]
+        told = Told(headers["ETag"], headers, cut.frame.height, said, large(len(body), form))
+        return self._deliveries.page(place, form, told, body, wanted)
 
     def _records(self, chosen: Chosen, cut: Page) -> bytes:
         """The records of a page, as a JSON array."""
@@ -245,7 +269,8 @@ class ViewReader:
         chosen: Chosen,
         question: Question,
         opened: Opened | None,
-        if_none_match: str | None,
+        wanted: Wanted,
+        place: str | None,
     ) -> Answer:
         form = FORMATS[question.format]
         start = opened.position if opened else 0
@@ -257,30 +282,32 @@ class ViewReader:
             headers["Township-Next"] = following
         if question.count:
             headers["Township-Count"] = str(chosen.frame.height)
-        annotated = chosen.annotated(frame)
-        body = None
-        if annotated is not None:
-            body = b"".join(record + b"\n" for record in annotated)
-        elif frame.height <= _AT_ONCE:
-            body = b"".join(form.write(chosen.fields, frame))
-        if body is not None:
-            headers["ETag"] = entity_tag(body)
-        else:
-            headers["ETag"] = self._etag_of_stream(form.name, chosen, frame)
         headers["Content-Disposition"] = f'attachment; filename="{view.spec.code}.{form.extension}"'
-        if matches(if_none_match, headers["ETag"]):
-            return Answer(304, form.media_type, headers=headers)
-        stream = None if body is not None else form.write(chosen.fields, frame)
-        told = answered([field.name for field in chosen.fields], frame, view.spec.frequency)
-        return Answer(
-            200, form.media_type, body or b"", stream=stream, headers=headers, rows=frame.height, answered=told
-        )
+        said = answered([field.name for field in chosen.fields], frame, view.spec.frequency)
+        annotated = chosen.annotated(frame)
+        if annotated is None and place is not None and frame.height > _AT_ONCE:
+            told = Told(_etag_of_stream(form.name, chosen, frame), headers, frame.height, said, True, True)
+            return self._deliveries.first(place, form, told, partial(form.write, chosen.fields, frame), wanted)
+        pieces = form.write(chosen.fields, frame) if annotated is None else (record + b"\n" for record in annotated)
+        body = b"".join(pieces)
+        told = Told(entity_tag(body), headers, frame.height, said, large(len(body), form))
+        return self._deliveries.whole(place, form, told, body, wanted)
 
-    def _etag_of_stream(self, name: str, chosen: Chosen, frame: pl.DataFrame) -> str:
-        # The bytes are a function of the fields and the frame, so their digest stands for the answer's.
-        fields = [[field.name, field.kind, field.decimals] for field in chosen.fields]
-        shown = frame.select([f"field:{field.name}" for field in chosen.fields])
-        return entity_tag(name, orjson.dumps(fields), frame_digest(shown))
+
+def _etag_of_stream(name: str, chosen: Chosen, frame: pl.DataFrame) -> str:
+    """The bytes are a function of the fields and the frame, so their digest stands for the answer's."""
+    fields = [[field.name, field.kind, field.decimals, field.title, field.unit] for field in chosen.fields]
+    if chosen.whole is not None and frame is chosen.frame:
+        return entity_tag(name, orjson.dumps(fields), chosen.whole)
+    shown = frame.select([f"field:{field.name}" for field in chosen.fields])
+    return entity_tag(name, orjson.dumps(fields), frame_digest(shown))
+
+
+def _place(name: str, view: VisibleView, state: State, question: Question, today: date) -> str:
+    """What an answer is found by when it is asked for again: all that it depends on, as its reader sees it."""
+    fields = [[field.output.name, field.output.title, field.output.unit] for field in view.plan.fields]
+    day = today.isoformat() if view.spec.places_by == "once" else None
+    return answer_key(name, view.scope.fingerprint, [state.regions_revision, day, fields], question)
 
 
 def _asked_for(

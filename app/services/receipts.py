@@ -47,6 +47,9 @@ class Receipts:
 
     def spooled(self, answer: Answer) -> Spooled:
         """The same answer, whole. Raises Problem ``too_large`` where it would not fit the spool."""
+        if answer.sha256 is not None and answer.length is not None:
+            self._check_length(answer.length)
+            return Spooled(answer, answer.sha256(), answer.length)
         if answer.stream is None:
             return Spooled(answer, hashlib.sha256(answer.body).hexdigest(), len(answer.body))
         digest, length = hashlib.sha256(), 0

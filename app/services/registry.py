@@ -117,6 +117,7 @@ class Registry:
             lineage = secrets.lineage(cx)
         # A restored registry counts its epochs anew, so the files of another run of history are not its own.
         folder = Path(settings.data_dir) / "snapshots" / lineage
+        self.answers_folder = Path(settings.data_dir) / "answers" / lineage
         self.parts = Parts(folder, settings.snapshot_memory_bytes)
         self.quotas = Quotas(settings, database, clock)
         self.exports = Exports(settings, database, clock)
