@@ -14,6 +14,7 @@ import io
 import json
 import multiprocessing
 import random
+import re
 import resource
 import signal
 import sys
@@ -48,11 +49,23 @@ from app.services.submit_stream import Tally, readings_of
 MOST_MEMORY = 500 << 20
 MOST_SECONDS = 5
 BATCH = 20
-KINDS = ("xlsx", "xlsx-large", "openpyxl", "xls", "ods", "csv", "ndjson", "json")
+KINDS = (
+    "xlsx", "xlsx-large", "xlsx-openpyxl", "xls", "ods", "csv-gb18030", "csv-utf8", "tsv-utf16", "ndjson", "json",
+)  # fmt: skip
+_TEXTS = ("csv", "tsv", "ndjson", "json")
 _HEADINGS = ("行政区划代码", "常住人口", "面积（亩）", "备注")
 _TOKENS = (
     b"0", b"-1", b"1e999", b"9999999999999999999", b"NaN", b"", b"<", b"&amp;", b"&#0;", b"A1048576", b"XFD1", b"\x00", b"\xff\xfe",
     b'"', b",", b"\n", b"{", b"[", b"null", b"\\u0000", b"\\ud800", "合计".encode(), "三百".encode(), b't="s"', b't="e"', b's="99999"',
+)  # fmt: skip
+# What stands between quotes or between tags; whole elements without others in them, and rows.
+_VALUES = re.compile(rb"(?<=[\">])[^\"<>=]*(?=[\"<])")
+_ELEMENTS = re.compile(rb"<(\w+)(?: [^<>]*)?/>|<(\w+)(?: [^<>]*)?>[^<>]*</\2>|<row[ >].{0,2000}?</row>", re.DOTALL)
+_ODD_VALUES = (
+    b"", b"0", b"-1", b"1", b"65535", b"65536", b"1048577", b"4294967296", b"99999999999999999999", b"1e308", b"-1e-400", b"NaN",
+    b"A1", b"A0", b"XFD1048576", b"XFE1", b"A1:XFD1048576", b"B7:A2", b"A99999999", b"$A$1", b"s", b"b", b"e", b"d", b"str",
+    b"inlineStr", b"true", b"#REF!", b"2025-02-30", b"-99999", b"&#x10FFFF;", b"\xe4\xb8\x83", "合计".encode(), "三百二十".encode(),
+    b"x" * 40_000, b"rId99", b"../../xl/workbook.xml", b"#,##0.00%", b"PT99999999H", b"date", b"percentage", b"\xc2\xa0",
 )  # fmt: skip
 
 
@@ -126,19 +139,21 @@ def seeds() -> dict[str, bytes]:
         book.active.append(row)
     out = io.BytesIO()
     book.save(out)
-    made["openpyxl"] = out.getvalue()
+    made["xlsx-openpyxl"] = out.getvalue()
+    everything: list[list[object]] = [list(_HEADINGS), *rows]
     old = xlwt.Workbook()
     sheet = old.add_sheet("数据")
-    for at, row in enumerate([list(_HEADINGS), *rows]):
+    for at, row in enumerate(everything):
         for column, cell in enumerate(row):
             if cell is not None:
                 sheet.write(at, column, cell)
     out = io.BytesIO()
     old.save(out)
     made["xls"] = out.getvalue()
-    made["ods"] = _ods([list(_HEADINGS), *rows])
-    lines = [",".join("" if cell is None else str(cell) for cell in row) for row in [list(_HEADINGS), *rows]]
-    made["csv"] = "\n".join(lines).encode("gb18030")
+    made["ods"] = _ods(everything)
+    for kind, mark, coding in (("csv", ",", "gb18030"), ("csv", ",", "utf8"), ("tsv", "\t", "utf16")):
+        quoted = [["" if cell is None else f'"{cell}"' for cell in row] for row in everything]
+        made[f"{kind}-{coding}"] = "\n".join(mark.join(row) for row in quoted).encode(coding)
     documents = [{"region": row[0], "total": row[1], "area": row[2], "note": row[3]} for row in rows]
     made["ndjson"] = "\n".join(json.dumps(row, ensure_ascii=False) for row in documents).encode()
     made["json"] = json.dumps({"dataset": "people", "period": "2025", "rows": documents}, ensure_ascii=False).encode()
@@ -162,11 +177,18 @@ def _ods(rows: Sequence[Sequence[object]]) -> bytes:
     return out.getvalue()
 
 
+def ending(kind: str) -> str:
+    """What the name of a file of this kind ends in."""
+    return kind.partition("-")[0]
+
+
 def mutated(data: bytes, kind: str, chance: random.Random) -> bytes:
     """A damaged copy."""
     if data.startswith(b"PK") and chance.random() < 0.75:
         return _inside(data, chance)
-    if kind in ("csv", "ndjson", "json") and chance.random() < 0.5:
+    if kind == "xls" and chance.random() < 0.6:
+        return _in_place(data, chance)
+    if ending(kind) in _TEXTS and chance.random() < 0.5:
         lines = data.split(b"\n" if kind != "json" else b"}")
         for _ in range(chance.randint(1, 5)):
             at = chance.randrange(len(lines))
@@ -187,7 +209,9 @@ def _inside(data: bytes, chance: random.Random) -> bytes:
         at = chance.choices(range(len(parts)), weights[: len(parts)])[0]
         name, content = parts[at]
         what = chance.random()
-        if what < 0.85:
+        if what < 0.5 and b"<" in content:
+            parts[at] = (name, _restructured(content, chance))
+        elif what < 0.85:
             parts[at] = (name, _broken(content, chance))
         elif what < 0.9:
             parts[at] = (name + "x", content)
@@ -201,6 +225,44 @@ def _inside(data: bytes, chance: random.Random) -> bytes:
         for name, content in parts:
             archive.writestr(name, content)
     return out.getvalue()
+
+
+def _in_place(data: bytes, chance: random.Random) -> bytes:
+    """The container whole, some bytes of what is in it others: lengths, kinds and contents of records."""
+    made = bytearray(data)
+    for _ in range(chance.choice((1, 2, 8, 32))):
+        at = chance.randrange(24, len(made) - 4)
+        made[at : at + 2] = chance.choice(
+            (b"\0\0", b"\xff\xff", bytes([chance.randrange(256), made[at + 1]]), made[at + 2 : at + 4])
+        )
+    return bytes(made)
+
+
+def _restructured(content: bytes, chance: random.Random) -> bytes:
+    """XML that is still XML: values of attributes and texts are others, elements are gone, doubled, nested or elsewhere."""
+
+    def some(pattern: re.Pattern[bytes]) -> tuple[int, int]:
+        found = pattern.search(content, chance.randrange(len(content))) or pattern.search(content)
+        return found.span() if found else (0, 0)
+
+    for _ in range(chance.choice((1, 2, 4, 16))):
+        what = chance.random()
+        if what < 0.5:
+            begin, end = some(_VALUES)
+            token = content[slice(*some(_VALUES))] if what < 0.15 else chance.choice(_ODD_VALUES)
+            content = content[:begin] + token + content[end:]
+            continue
+        begin, end = some(_ELEMENTS)
+        element, at = content[begin:end], some(_ELEMENTS)[0]
+        if what < 0.65:
+            content = content[:begin] + content[end:]
+        elif what < 0.8:
+            content = content[:begin] + element * chance.choice((2, 3, 200)) + content[end:]
+        else:
+            content = content[:at] + element + content[at:]
+        if not content:
+            break
+    return content
 
 
 def _broken(data: bytes, chance: random.Random) -> bytes:
@@ -237,7 +299,7 @@ def read(kind: str, data: bytes, given: Context, folder: Path) -> Reading:
         finally:
             file.unlink()
         return parts[-1]
-    return read_workbook_rows(reading.read_workbook(data, f"表.{kind}"), given)
+    return read_workbook_rows(reading.read_workbook(data, f"表.{ending(kind)}"), given)
 
 
 _STATE: dict[str, object] = {}
@@ -268,7 +330,7 @@ def batch(kind: str, seed: int) -> Told:
     for number in range(BATCH):
         chance = random.Random(f"{kind}/{seed}/{number}")
         data = mutated(made[kind], kind, chance)
-        reading.MANY_ROWS = chance.choice((1, 400))
+        vars(reading)["MANY_ROWS"] = chance.choice((1, 400))
         started = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, MOST_SECONDS)
         try:

@@ -67,6 +67,9 @@ def due(
             for i in items
         )  # fmt: skip
         _print(("区划", "名称", "数据集", "时期", "状态", "数据项", "期限", "逾期天数"), rows)
+        for item in items:
+            for words in item["checks"]:
+                Console().print(f"{item['region']} {item['period'] or ''} {words}", markup=False)
 
 
 def still_true(

@@ -23,6 +23,8 @@ _BOF, _EOF, _BOUNDSHEET, _FILEPASS, _DATEMODE, _FORMAT, _XF = 0x0809, 0x000A, 0x
 _ROW, _NUMBER, _LABEL, _BOOLERR, _FORMULA = 0x0208, 0x0203, 0x0204, 0x0205, 0x0006
 _RK, _MULRK, _LABELSST, _RSTRING = 0x027E, 0x00BD, 0x00FD, 0x00D6
 _SINGLE = frozenset({_NUMBER, _LABEL, _BOOLERR, _FORMULA, _RK, _LABELSST, _RSTRING})
+_DIMENSIONS, _SST = 0x0200, 0x00FC
+_PROGRAMS = frozenset({1, 6})  # kinds of sheets: of Excel 4 macros, and modules of Visual Basic
 _HIDDEN_ROW = 0x20
 _BIFF8_XF = 20
 
@@ -56,7 +58,11 @@ class CompoundFile:
             raise _broken()
         self._size, self._mini_size = 1 << shift, 1 << mini_shift
         self._sectors = max(len(data) // self._size - 1, 0) + 1
-        directory, _, self._cutoff, mini_fat, _, difat, difats = struct.unpack_from("<7I", data, 48)
+        directory, _, self._cutoff, mini_fat, mini_fats, difat, difats = struct.unpack_from("<7I", data, 48)
+        directories, fats = struct.unpack_from("<2I", data, 40)
+        # The library that reads the values makes room for as much as these say before it reads a byte of it.
+        if max(directories, fats, mini_fats) > self._sectors:
+            raise _broken()
         self._fat = self._table(self._fat_sectors(difat, difats))
         entries = self._chain(directory)
         self._streams: dict[str, tuple[int, int]] = {}
@@ -66,7 +72,9 @@ class CompoundFile:
             entry = entries[at : at + _DIRECTORY_ENTRY]
             length, kind = struct.unpack_from("<HB", entry, 64)
             name = entry[: max(min(length, 64) - 2, 0)].decode("utf-16-le", "replace")
-            start, size = struct.unpack_from("<II", entry, 116)
+            start, size = struct.unpack_from("<IQ" if self._size > 512 else "<II", entry, 116)
+            if kind in (_STREAM, _ROOT) and size > len(data):
+                raise _broken()
             if kind == _ROOT:
                 root = (start, size)
             elif kind:
@@ -142,9 +150,7 @@ def read_xls_parts(data: bytes) -> XlsParts:
         if "EncryptedPackage" in compound.names or "EncryptionInfo" in compound.names:
             raise _password()
         if compound.names & {"_VBA_PROJECT_CUR", "_VBA_PROJECT", "VBA"}:
-            raise unsupported(
-                "文件含有宏，请另存为不含宏的 xlsx 再上传", "the file holds macros; save it as xlsx without them"
-            )
+            raise _macros()
         stream = compound.read("Workbook") or compound.read("Book")
         if stream is None:
             raise unsupported("这不是表格文件（可能是 Word 等文档）", "this is no workbook, perhaps another document")
@@ -154,16 +160,20 @@ def read_xls_parts(data: bytes) -> XlsParts:
 
 
 def _records(stream: bytes) -> XlsParts:
-    walk = _RecordWalk()
-    at = 0
+    walk = _RecordWalk(len(stream))
+    at, begun = 0, set[int]()
     while at + 4 <= len(stream):
         kind, length = struct.unpack_from("<HH", stream, at)
         body = stream[at + 4 : at + 4 + length]
+        begins = at
         at += 4 + length
         if len(body) < length:
             raise _broken()
         walk.record(kind, body)
-    if not walk.names:
+        if kind == _BOF:
+            begun.add(begins)
+    # A sheet that began within another record would be read by the library as records never seen here.
+    if not walk.names or not begun.issuperset(walk.begins):
         raise _broken()
     return XlsParts(dict(zip(walk.names, walk.sheets, strict=False)), walk.epoch_1904)
 
@@ -171,8 +181,10 @@ def _records(stream: bytes) -> XlsParts:
 class _RecordWalk:
     """The state of a pass over the records of a workbook stream: its globals first, then sheet after sheet."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self._size = size
         self.names: list[str] = []
+        self.begins: list[int] = []
         self.sheets: list[XlsSheet] = []
         self.epoch_1904 = False
         self._formats: dict[int, bool] = {9: True, 10: True}
@@ -194,15 +206,32 @@ class _RecordWalk:
                 check_extent(name, (first_row, last_row), (first_column, last_column))
         elif kind == _FILEPASS:
             raise _password()
+        elif kind in (_DIMENSIONS, _SST):
+            self._check_room(kind, body)
         elif self.sheets:
             if self._depth == 1:
                 _cell(kind, body, self.sheets[-1], self._extent, self._xfs, self._formats)
         else:
             self._global(kind, body)
 
+    def _check_room(self, kind: int, body: bytes) -> None:
+        """Refuses counts that cannot be true: the library makes room for them before it has read anything."""
+        if kind == _SST:
+            (strings,) = struct.unpack_from("<I", body, 4)
+            possible = strings <= self._size // 3
+        else:
+            first_row, last_row, first, last = struct.unpack_from("<4H" if len(body) == 10 else "<2I2H", body)
+            within = first_row <= last_row <= 1 << 16 and first <= last <= 1 << 8
+            possible = within or not (last_row and last)  # nothing is made of an empty sheet's
+        if not possible:
+            raise _broken()
+
     def _global(self, kind: int, body: bytes) -> None:
         if kind == _BOUNDSHEET:
+            if body[5] in _PROGRAMS:
+                raise _macros()
             self.names.append(_sheet_name(body))
+            self.begins.append(struct.unpack_from("<I", body)[0])
             if len(self.names) > MAX_SHEETS:
                 raise too_large("工作表太多", "the workbook has too many sheets")
         elif kind == _DATEMODE:
@@ -254,6 +283,12 @@ def _format_code(body: bytes) -> str:
 
 def _broken() -> Exception:
     return damaged("文件不完整或已损坏，无法打开", "the file is truncated or damaged")
+
+
+def _macros() -> Exception:
+    return unsupported(
+        "文件含有宏，请另存为不含宏的 xlsx 再上传", "the file holds macros; save it as xlsx without them"
+    )
 
 
 def _password() -> Exception:

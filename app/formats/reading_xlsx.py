@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from app.errors import Problem
 from app.formats.reading_archives import Archive, parse_xml
 from app.formats.reading_limits import (
     MAX_MERGES,
@@ -58,9 +59,7 @@ class XlsxParts:
 def read_parts(archive: Archive) -> XlsxParts:
     """The workbook's own list of sheets. Raises Problem for a file with macros or one that is no workbook."""
     if any(name.lower().endswith("vbaproject.bin") for name in archive.names):
-        raise unsupported(
-            "文件含有宏，请另存为不含宏的 xlsx 再上传", "the file holds macros; save it as xlsx without them"
-        )
+        raise _macros()
     main = _target(archive, "_rels/.rels", "", "/officeDocument")
     if main is None or main not in archive:
         if "word/document.xml" in archive or "ppt/presentation.xml" in archive:
@@ -71,6 +70,8 @@ def read_parts(archive: Archive) -> XlsxParts:
     folder = posixpath.dirname(main)
     relations = f"{folder}/_rels/{posixpath.basename(main)}.rels"
     targets = _relations(archive, relations, folder)
+    if any(kind.lower().endswith("macrosheet") for kind, _ in targets.values()):  # of Excel 4, without Visual Basic
+        raise _macros()
     sheets: list[XlsxSheet] = []
     epoch = [False]
 
@@ -90,6 +91,12 @@ def read_parts(archive: Archive) -> XlsxParts:
     styles = next((part for kind, part in targets.values() if kind.endswith("/styles")), None)
     percent = _percent_formats(archive.read(styles)) if styles is not None and styles in archive else frozenset[str]()
     return XlsxParts(tuple(sheets), epoch[0], percent)
+
+
+def _macros() -> Problem:
+    return unsupported(
+        "文件含有宏，请另存为不含宏的 xlsx 再上传", "the file holds macros; save it as xlsx without them"
+    )
 
 
 def is_percent_format(code: str) -> bool:

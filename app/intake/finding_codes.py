@@ -134,6 +134,11 @@ FINDING_CODES: Mapping[str, FindingCode] = {
     ),
     # the record as it would be held
     "required": _error("必填项缺失", "A required figure is missing", "常住人口空着"),
+    "check_failed_elsewhere": _warning(
+        "与另一数据集已报的记录不符",
+        "It does not go with a record held of another dataset",
+        "各村人口之和 ≠ 乡镇已报的总人口",
+    ),
     "check_failed": _error("未通过检查规则", "A check of the dataset failed", "男 + 女 ≠ 常住人口"),
     # right perhaps, but odd: only where the dataset's document asks
     "plausible_change": _warning("与上一期相差过大", "Far off from the period before", "上期 1000，本期 1600"),

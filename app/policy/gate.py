@@ -151,6 +151,11 @@ def cares_for(caller: Caller, dataset: Dataset) -> bool:
     return True
 
 
+def source_reads(dataset: Dataset, other: Dataset) -> bool:
+    """Whether whoever reports a dataset may read another at the places of its records: both are the regions', or one department's."""
+    return dataset.source == other.source
+
+
 def permit_question(caller: Caller) -> Permit:
     """The right to question figures at all; which ones, the scope of its agreements says for a department."""
     if caller.kind not in {"department", "auditor"}:

@@ -145,6 +145,7 @@ def item_document(registry: Registry, state: State, item: DueItem) -> dict[str, 
         "due": item.due_on.isoformat() if item.due_on else None,
         "days_overdue": max((today - item.due_on).days, 0) if item.due_on else 0,
         "corrections": list(item.corrections),
+        "checks": list(item.checks),
     }
 
 

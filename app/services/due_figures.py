@@ -4,13 +4,14 @@ A period is asked for once it is over: the last four at most, from ``since`` or 
 reported (the last one where it has reported none). A period that is still running is asked for where the region has begun to
 report it. An element is missing where the record is not there or has no answer for it; a reason why there is no figure is an
 answer, a blank is none. Lists and events miss nothing, for nobody knows how many there should be. Stale is told of the
-last period held: what was reported, or found still true, longer ago than ``fresh_for``.
+last period held: what was reported, or found still true, longer ago than ``fresh_for``. Questioned is what somebody asked about, and
+what a check no longer lets stand beside figures of another dataset that came after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from app.catalogue.model import Dataset, Due, Element, Span
 from app.catalogue.periods import Period
 from app.errors import Problem
 from app.intake.records import RecordKey
+from app.services.rechecks import Broken, brought_later, questioned_by_checks
 from app.services.record_places import day_of
 from app.services.registry import CHINA, Registry, State
 from app.services.work_calendar import working_days
@@ -36,7 +38,10 @@ _ANSWERS = ("n", "t", "b", "m")  # what a document of ``Reported`` has where som
 
 @dataclass(frozen=True, slots=True)
 class DueItem:
-    """Elements of one record that need someone. ``due_on`` is the last day in time; None where no day is set."""
+    """Elements of one record that need someone. ``due_on`` is the last day in time; None where no day is set.
+
+    Questioned: by ``corrections``, their ids; by ``checks``, in words, that failed when figures beside the record came after it.
+    """
 
     dataset: Dataset
     region_id: int
@@ -46,6 +51,7 @@ class DueItem:
     elements: tuple[str, ...]
     due_on: date | None
     corrections: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 class DueFigures:
@@ -62,6 +68,7 @@ class DueFigures:
     ) -> None:
         self._cx, self._state, self._dataset, self._roots, self._only = cx, state, dataset, roots, only
         self._today = registry.today()
+        self._answer_days = registry.settings.correction_working_days
         self._calendar = working_days(state)
         self._elements = [each for each in dataset.elements if each.code not in dataset.key]
 
@@ -80,7 +87,7 @@ class DueFigures:
         }
         found = self._missing(asked, spans, held)
         found += self._stale(newest, held)
-        return found + self._questioned(everyone)
+        return found + _together([*self._questioned(everyone), *self._disagreeing(held)])
 
     def _asked_periods(self) -> list[Period]:
         dataset = self._dataset
@@ -177,8 +184,68 @@ class DueFigures:
             for (region, ordinal, key), ones in open_ones.items()
         ]  # fmt: skip
 
+    def _disagreeing(self, held: Mapping[RecordKey, HeldFigures]) -> list[DueItem]:
+        """Records that fail a check since figures of another dataset came, and that their source has not looked at again."""
+        dataset, cx = self._dataset, self._cx
+        where = [(place[0], Period(dataset.frequency, place[1])) for place in held if self._wanted(place[1])]
+        broken = questioned_by_checks(cx, self._state, dataset, where, self._today)
+        if not broken:
+            return []
+        said = {id(each): _brought(each) for each in broken}
+        reported = kept.reported_at(
+            cx, {one for each in broken for one in (*each.brought_by, *said[id(each)].values())}
+        )
+        renewed = kept.renewals(cx, dataset.code, {each.region_id for each in broken})
+        found = []
+        for each in broken:
+            codes = each.resting.rule.elements
+            renewals = renewed.get((each.region_id, each.period.ordinal, ()), ())
+            looked = [at for at, of in renewals if of is None or not of.isdisjoint(codes)]
+            looked += [reported[one] for one in said[id(each)].values() if one in reported]
+            later = brought_later(each, reported, max(looked, default=None))
+            if later is not None:
+                due_on = self._after(later.astimezone(CHINA).date())
+                found.append(
+                    DueItem(dataset, each.region_id, each.period, (), "questioned", codes, due_on, checks=(each.words,))
+                )
+        return found
+
+    def _after(self, day: date) -> date | None:
+        """The day by which a question asked on this day is answered; None where the calendar does not reach."""
+        try:
+            return self._calendar.after(day, self._answer_days)
+        except Problem as problem:
+            if problem.code != "calendar_ends":
+                raise
+            return None
+
     def _wanted(self, ordinal: int) -> bool:
         return self._only is None or self._only.ordinal == ordinal
+
+
+def _brought(broken: Broken) -> dict[str, str]:
+    """By which submission each figure of the record's own came that the check names."""
+    found = ((code, broken.record.values.get(code)) for code in broken.resting.rule.elements)
+    return {code: value.submission for code, value in found if value is not None and value.submission is not None}
+
+
+def _together(items: Sequence[DueItem]) -> list[DueItem]:
+    """One item for each record, by whatever it is questioned."""
+    found: dict[tuple[int, int, tuple[str, ...]], DueItem] = {}
+    for item in items:
+        place = (item.region_id, item.period.ordinal, item.key)
+        other = found.get(place)
+        if other is not None:
+            order = [each.code for each in item.dataset.elements]
+            item = replace(  # noqa: PLW2901 - the two are one
+                other,
+                elements=tuple(sorted({*other.elements, *item.elements}, key=order.index)),
+                due_on=min((day for day in (other.due_on, item.due_on) if day is not None), default=None),
+                corrections=other.corrections + item.corrections,
+                checks=other.checks + item.checks,
+            )
+        found[place] = item
+    return list(found.values())
 
 
 def _answered(record: HeldFigures | None, element: Element) -> bool:

@@ -22,6 +22,7 @@ from app.policy.callers import Caller
 from app.policy.scopes import Permit
 from app.services.pending import document_of_reading
 from app.services.recognise import recognise
+from app.services.rechecks import Elsewhere
 from app.services.registry import Registry, State
 from app.services.renewal_by_report import renew_reported
 from app.services.revisions import sealed_revision
@@ -105,6 +106,7 @@ def submit(registry: Registry, caller: Caller, request: SubmissionRequest) -> Ou
             held = records.held(cx, dataset.code, read.keys)
             reading = read.settled(held)
             changes = compare(reading, held, context, surroundings(cx, state, permit, reading, context))
+            changes = Elsewhere(state, permit, context).told(cx, changes)
     else:
         with registry.database.write() as write:
             again = recorded(write, caller, request)
@@ -113,6 +115,7 @@ def submit(registry: Registry, caller: Caller, request: SubmissionRequest) -> Ou
             held = records.held(write.connection, dataset.code, read.keys)
             reading = read.settled(held)
             changes = compare(reading, held, context, surroundings(write.connection, state, permit, reading, context))
+            changes = Elsewhere(state, permit, context).told(write.connection, changes)
             if changes.acceptable:
                 return _store(registry, state, write, permit, dataset, request, identity, reading, changes)
     return keep_attempt(registry, state, permit, dataset, request, identity, changes)

@@ -7,7 +7,7 @@ nothing against it, judged again and written within one transaction. Between the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,7 @@ from app.intake.json_rows import JsonRowReader
 from app.intake.placing import Seen
 from app.policy import gate
 from app.policy.callers import Caller
+from app.services.rechecks import Elsewhere
 from app.services.registry import Registry
 from app.services.renewal_by_report import renew_reported
 from app.services.revisions import sealed_revision
@@ -65,6 +66,11 @@ class Tally:
     total: int = 0
     findings: list[Finding] = field(default_factory=list)
 
+    def tell(self, findings: Sequence[Finding]) -> None:
+        """Findings of no piece in particular."""
+        self.total += len(findings)
+        self.findings += findings[: max(0, MAX_FINDINGS - len(self.findings))]
+
     def add(self, changes: ChangeSet) -> None:
         """One piece more."""
         self.new += len(changes.new)
@@ -72,8 +78,7 @@ class Tally:
         self.unchanged += len(changes.unchanged)
         self.refused += changes.refused
         self.errors += sum(1 for finding in changes.findings if finding.severity == "error")
-        self.total += len(changes.findings)
-        self.findings += changes.findings[: max(0, MAX_FINDINGS - len(self.findings))]
+        self.tell(changes.findings)
 
     @property
     def ledger(self) -> dict[str, int]:
@@ -120,13 +125,19 @@ def submit_stream(registry: Registry, caller: Caller, request: SubmissionRequest
         nothing = ChangeSet([], [], [], list(fault.findings), 0, 0)
         return keep_attempt(registry, state, permit, dataset, request, new_id(), nothing)
     identity = new_id()
-    tally = Tally()
+    tally, elsewhere = Tally(), Elsewhere(state, permit, context)
     with SeenOnDisk(file.with_name(f"{file.name}.{identity}.seen")) as seen:
         for reading in readings_of(file, context, seen, tally):
             refuse_foreign_regions(reading.findings)
             with registry.database.read() as cx:
                 held = records.held(cx, dataset.code, [row.record_key for row in reading.rows])
-                tally.add(compare(reading, held, context, surroundings(cx, state, permit, reading, context)))
+                changes = compare(reading, held, context, surroundings(cx, state, permit, reading, context))
+                tally.add(changes)
+                if request.mode == "check":
+                    elsewhere.see(changes)
+    if request.mode == "check" and not tally.errors:
+        with registry.database.read() as cx:
+            tally.tell(elsewhere.findings(cx))
     if request.mode == "check" or tally.errors:
         return keep_attempt(registry, state, permit, dataset, request, identity, tally)
     tally = Tally()
@@ -155,6 +166,7 @@ def _write(
     stored = submission_of(state, permit, dataset, request, identity, tally, "applied", registry.today())
     submissions.insert(write, permit, stored)
     epoch: int | None = None
+    elsewhere = Elsewhere(state, permit, context)
     for reading in readings_of(file, context, SeenOnce(), tally):
         held = records.held(cx, dataset.code, [row.record_key for row in reading.rows])
         changes = compare(reading, held, context, surroundings(cx, state, permit, reading, context))
@@ -162,8 +174,10 @@ def _write(
         if changes.acceptable and not tally.errors:
             epoch = records.apply(write, permit, identity, dataset.code, stamped(changes, identity)) or epoch
             renew_reported(write, permit, dataset, reading, identity)
+            elsewhere.see(changes, keep=False)
     if tally.errors:
         raise _NotAcceptableAnyMore
+    tally.tell(elsewhere.findings(cx))
     documents = [finding.document() for finding in tally.findings]
     submissions.set_counts(write, permit, identity, tally.ledger, documents, epoch)
     stored = replace(stored, counts=tally.ledger, findings=documents)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date
-from fractions import Fraction
-
 from sqlalchemy import Connection
 
-from app.catalogue.model import Dataset
-from app.catalogue.periods import Period
-from app.catalogue.values import Canonical, canonical
-from app.intake import Context, HeldRecord, Reading, RecordKey
+from app.catalogue.values import Canonical
+from app.intake import Context, Reading
 from app.intake.changes import compiled
 from app.intake.surroundings import NOTHING_AROUND, Surroundings, neighbours_of, places_around, plausibles_of
-from app.mapping.rules import Beyond
-from app.policy import gate
-from app.policy.scopes import Permit, Scope
+from app.policy.scopes import Permit
+from app.services.beside import Beside, by_dataset, read_by
 from app.services.registry import State
 from app.store import records
 
@@ -40,83 +33,8 @@ def surroundings(cx: Connection, state: State, permit: Permit, reading: Reading,
     earlier = records.held(cx, dataset.code, places_around(reading, context, beside)) if asked else {}
     places = {(row.region_id, row.period) for row in reading.rows}
     figures: dict[tuple[str, int, int], Canonical] = {}
-    for other, items in _by_dataset(named.values()).items():
-        figures.update(_figures(cx, state, permit, state.catalogue.datasets[other], items, places, context.today))
+    reads = read_by(state, permit.caller, context.today)
+    for code, items in by_dataset(named.values()).items():
+        found = Beside(cx, state, state.catalogue.datasets[code], items, places, reads, context.today)
+        figures |= {(item.name, r, p.ordinal): found.figure(item, r, p) for r, p in places for item in items}
     return Surroundings(figures, earlier, beside)
-
-
-def _by_dataset(named: Iterable[Beyond]) -> dict[str, list[Beyond]]:
-    found: dict[str, list[Beyond]] = {}
-    for item in named:
-        found.setdefault(item.element.dataset, []).append(item)
-    return found
-
-
-def _figures(
-    cx: Connection,
-    state: State,
-    permit: Permit,
-    other: Dataset,
-    items: Iterable[Beyond],
-    places: Iterable[tuple[int, Period]],
-    today: date,
-) -> dict[tuple[str, int, int], Canonical]:
-    """The figures of one other dataset at the records' places; none where the source may not read them."""
-    if not gate.knows_dataset(permit.caller, other):
-        return {}
-    scope = gate.scope_of_dataset(permit.caller, other)
-    listed = list(items)
-    summed = any(item.summed for item in listed)
-    levels: dict[date, frozenset[int]] = {}
-    below: dict[tuple[int, Period], list[int]] = {}
-    wanted: set[RecordKey] = set()
-    for region_id, period in places:
-        when = period.containing(other.frequency)
-        if not _reads(scope, state, region_id, when, today):
-            continue
-        day = today if when.frequency == "once" else when.end
-        regions: list[int] = []
-        if summed:
-            level = levels.get(day)
-            if level is None:
-                level = levels[day] = frozenset(state.regions.at_level(other.level, day))
-            regions = sorted(state.regions.subtree(region_id, day) & level)
-        below[region_id, period] = regions
-        wanted |= {(each, when.ordinal, ()) for each in (*regions, region_id)}
-    held = records.held(cx, other.code, wanted)
-    return {
-        (item.name, region_id, period.ordinal): _figure(item, region_id, regions, period, held, state, other)
-        for (region_id, period), regions in below.items()
-        for item in listed
-    }
-
-
-def _figure(
-    item: Beyond,
-    region_id: int,
-    below: list[int],
-    period: Period,
-    held: Mapping[RecordKey, HeldRecord],
-    state: State,
-    other: Dataset,
-) -> Canonical:
-    """One figure; a sum only where every region below has reported, since part of a sum proves nothing."""
-    ordinal = period.containing(other.frequency).ordinal
-
-    def value(of: int) -> Canonical:
-        record = held.get((of, ordinal, ()))
-        reported = record.values.get(item.element.code) if record is not None and not record.withdrawn else None
-        return canonical(reported, item.element, state.catalogue.units) if reported is not None else None
-
-    if not item.summed:
-        return value(region_id)
-    found = [value(each) for each in below]
-    numbers = [number for number in found if isinstance(number, Fraction)]
-    return sum(numbers, Fraction(0)) if numbers and len(numbers) == len(found) else None
-
-
-def _reads(scope: Scope, state: State, region_id: int, period: Period, today: date) -> bool:
-    """Whether a region, and so all below it, lies within the scope in the hierarchy of that period."""
-    day = today if period.frequency == "once" else period.end
-    place = {region_id, *state.regions.ancestors(region_id, day)}
-    return any(grant.roots is None or grant.roots & place for grant in scope.grants)

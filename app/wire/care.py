@@ -23,6 +23,7 @@ class DueItemOut(BaseModel):
     due: str | None
     days_overdue: int
     corrections: list[str]
+    checks: list[str]
 
 
 class DueOut(BaseModel):

@@ -30,7 +30,7 @@ OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 def parts(sheet: str, *, workbook: str | None = None, extra: dict[str, bytes] | None = None) -> bytes:
     """A minimal xlsx made by hand, so that its parts may be as odd as a test needs them."""
-    files = {
+    files: dict[str, str | bytes] = {
         "[Content_Types].xml": '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
         "_rels/.rels": f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": workbook
@@ -40,10 +40,8 @@ def parts(sheet: str, *, workbook: str | None = None, extra: dict[str, bytes] | 
     }
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-        for name, data in (extra or {}).items():
-            archive.writestr(name, data)
+        for name, content in {**files, **(extra or {})}.items():
+            archive.writestr(name, content)
     return stream.getvalue()
 
 
@@ -105,6 +103,10 @@ def test_other_office_documents_are_named_for_what_they_are() -> None:
 def test_macros_are_refused() -> None:
     problem = refusal(parts(SIMPLE, extra={"xl/vbaProject.bin": b"x"}))
     assert (problem.code, "宏" in problem.detail) == ("unsupported_media_type", True)
+    assert refusal(parts(SIMPLE, extra={"xl/vbaProject.bin": b"x"}), "表.xlsm").detail == problem.detail
+    macros = f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type="{OFFICE}/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="r2" Type="http://schemas.microsoft.com/office/2006/relationships/xlMacrosheet" Target="macrosheets/sheet1.xml"/></Relationships>'
+    assert refusal(parts(SIMPLE, extra={"xl/_rels/workbook.xml.rels": macros.encode()})).detail == problem.detail
+    assert read_workbook(parts(SIMPLE), "没有宏.xlsm").grids
 
 
 def compound(*names: str) -> bytes:

@@ -157,3 +157,55 @@ def test_a_rule_that_cannot_be_is_refused_with_its_place(watched: House) -> None
     wrong = CHECKED_PEOPLE.replace("cards.issued", "villages.total")
     with pytest.raises(AssertionError, match=r"sum_below\(villages.total\)"):
         watched.apply({"datasets/people.yaml": wrong})
+
+
+def test_villages_that_come_second_question_the_record_of_their_township(watched: House) -> None:
+    clerk, own = watched.client(region="430101101"), watched.client(region="430101101001")
+    one = {"region": "430101101001", "period": "2024", "total": 60, "area": 100}
+    two = {"region": "430101101002", "period": "2024", "total": 30, "area": 40}
+    assert post(clerk, "people", ROW).status_code == 201
+    assert post(own, "villages", one).json()["findings"] == []
+    words = "总人口应等于各村之和（人口·总人口 100人，村情·人口（下级合计） 90人）"
+    finding = ("check_failed_elsewhere", f"与已报的一镇2024“人口”不符：{words}，请核对；入库后该记录列为存疑")
+    tried = post(clerk, "villages", two, mode="check")
+    assert told(tried) == [finding]
+    assert questioned(clerk) == []
+    stored = post(clerk, "villages", two)
+    assert (stored.status_code, told(stored)) == (201, [finding])
+    assert stored.json()["findings"][0]["row"] == 0
+    assert questioned(clerk) == questioned(watched.client(admin=True)) == [("430101101", ["total"], [words])]
+    assert questioned(own) == []
+    # What may not be read is not told: a village does not see its township's record.
+    hidden = post(watched.client(region="430101101002"), "villages", {**two, "total": 29})
+    assert (hidden.status_code, told(hidden)) == (201, [])
+    # Looked at again, it stands; other figures later, and it is questioned again; mended, it is not.
+    assert clerk.post("/v1/datasets/people/still-true", json={"period": "2024"}).status_code == 200
+    assert questioned(clerk) == []
+    post(clerk, "villages", {**one, "total": 61})
+    assert len(questioned(clerk)) == 1
+    assert post(clerk, "people", {**ROW, "total": 90}).status_code == 201
+    assert questioned(clerk) == []
+
+
+def questioned(client: httpx.Client) -> list[tuple[str, list[str], list[str]]]:
+    found = client.get("/v1/due", params={"state": "questioned"}).json()["due"]
+    return [(each["region"], each["elements"], each["checks"]) for each in found]
+
+
+def test_a_stream_of_villages_is_held_against_its_townships_once_it_is_whole(watched: House) -> None:
+    clerk = watched.client(region="430101101")
+    assert post(clerk, "people", ROW).status_code == 201
+    lines = [
+        '{"region":"430101101001","period":"2024","total":60,"area":100}',
+        '{"region":"430101101002","period":"2024","total":20,"area":40}',
+    ]
+    headers = {"Content-Type": "application/x-ndjson"}
+    for mode in ("check", "apply"):
+        answer = clerk.post(
+            f"/v1/submissions?dataset=villages&mode={mode}", content="\n".join(lines).encode(), headers=headers
+        )
+        assert answer.status_code == (200 if mode == "check" else 201)
+        (code, message) = told(answer)[0]
+        assert code == "check_failed_elsewhere"
+        assert "80人" in message
+    assert len(questioned(clerk)) == 1
