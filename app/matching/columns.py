@@ -16,7 +16,7 @@ PLACES = frozenset({"乡镇", "行政村", "县", "市州", "村民小组", "自
 _WHOLE = re.compile(r"^(?:总计|合计|小计|全部|总数|总体|共计|累计|汇总|全口径|全渠道)")
 _GROUPING = re.compile(
     r"(?:情况|分类|类别|来看|指标|构成|组成|信息|状况|方面|分组|项目|性别分|分|附报|其中|概况|资料"
-    r"|现状|发展|设施|建设|工作|服务|保障|运行|基础|条件|福利|事业|领域|活动)$"
+    r"|现状|发展|设施|建设|工作|服务|保障|运行|基础|条件|福利|事业|领域|活动|革命|行动|提升|攻坚|防治)$"
 )
 # A heading that joins two subjects (人口与就业) names a section of the form; no single figure is qualified by both.
 _JOINED = re.compile(r".{2,}[和与及、].{2,}")
@@ -102,7 +102,21 @@ def read_form(form: Form, index: MatchIndex) -> list[ReadColumn]:
     captions = caption_units(form.caption, index.units)
     default_unit = captions[0] if len(captions) == 1 else None
     read = [_limited(read_column(column, frozenset(titled), default_unit, index), people) for column in form.columns]
-    return _parts_marked(read)
+    return _parts_marked(_of_which_joined(read))
+
+
+def _of_which_joined(columns: list[ReadColumn]) -> list[ReadColumn]:
+    """其中：绝收 speaks of the column before it: what that one says stands around it."""
+    joined: list[ReadColumn] = []
+    whole: ReadColumn | None = None
+    for column in columns:
+        if whole is not None and column.heading.of_which and column.column.path == whole.column.path:
+            said = whole.own - column.own - column.above
+            joined.append(replace(column, around=column.around | said))
+        else:
+            whole = column
+            joined.append(column)
+    return joined
 
 
 def _people_of(title: str, index: MatchIndex) -> str | None:
@@ -150,7 +164,13 @@ def read_column(column: FormColumn, titled: frozenset[str], default_unit: str | 
                 break
     notes = frozenset(c for note in heading.notes for c in facets_of(note, index.lexicon).content)
     left_out = frozenset("?" + note for note in heading.notes if _LEFT_OUT.match(note))
-    if len(notes) == 1 and not promoted and (notes & WAYS_OF_COUNTING or notes & set(index.lexicon.excluding)):
+    two_places = bool(notes & PLACES and own & PLACES)  # 行政村（社区）: two kinds of places, no restriction
+    if (
+        len(notes) == 1
+        and not promoted
+        and not two_places
+        and (notes & WAYS_OF_COUNTING or notes & set(index.lexicon.excluding))
+    ):
         own |= notes  # a bracket that restricts, such as (同口径) or (城镇), belongs to the name
     own |= left_out
     above_content = frozenset(c for h in rest if not h.grouping for c in h.content) - own

@@ -12,7 +12,7 @@ from app.matching.formula import Formula, Moved, Term
 from app.matching.formula_book import Alternatives
 from app.matching.grammar import Intent, Pattern
 from app.matching.inputs import Inputs
-from app.matching.per_figure import density, per_area, per_each, per_occasion
+from app.matching.per_figure import density, per_area, per_counted, per_each, per_occasion
 from app.matching.resolving import Scored
 from app.matching.terms_in_units import in_unit_of_column
 
@@ -58,6 +58,7 @@ class Deriver:
             "per area": self._per_figure,
             "per occasion": self._per_figure,
             "density": self._per_figure,
+            "per counted": self._per_figure,
             "yield": self._yield,
             "growth": self._moved,
             "increase": self._moved,
@@ -75,11 +76,8 @@ class Deriver:
 
     def _named(self, asked: Asked) -> Derivation:
         formula = self.inputs.book.named[asked.intent.first]
-        path = (
-            (*self.inputs.path_of(asked.column), asked.intent.second)
-            if asked.intent.second
-            else self.inputs.path_of(asked.column)
-        )
+        path = self.inputs.path_of(asked.column)
+        path = (*path, asked.intent.second) if asked.intent.second else path
         above: list[Scored] = []
         lacking: list[str] = []
         for terms in (*formula.plus, *formula.minus):
@@ -157,7 +155,13 @@ class Deriver:
         return self._made(asked.column, [above], [below], self._times(asked.column, rate=False), why="两项之比")
 
     def _per_figure(self, asked: Asked) -> Derivation:
-        makers = {"per each": per_each, "per area": per_area, "per occasion": per_occasion, "density": density}
+        makers = {
+            "per each": per_each,
+            "per area": per_area,
+            "per occasion": per_occasion,
+            "per counted": per_counted,
+            "density": density,
+        }
         found = makers[asked.intent.pattern](
             self.inputs, asked.intent.first, asked.intent.second, self.inputs.path_of(asked.column)
         )
@@ -172,7 +176,7 @@ class Deriver:
         above = self.inputs.meant("村" + asked.intent.second, path) if asked.intent.first == "村均" else []
         above = above or (
             self.inputs.meant(asked.intent.second, path)
-            if path
+            if path and asked.intent.second
             else self.inputs.subject(asked.position, asked.intent.second)
         )
         if "人" in asked.intent.second and not path and not self.inputs.resolver.read(asked.intent.second, ()).own:
@@ -187,7 +191,9 @@ class Deriver:
         elif rural and "人" in asked.intent.first:
             terms = ("乡村人口", *terms)
         each_of = {"户": "households", "人": "persons"}.get(asked.intent.first[:1], "")
-        below = self.inputs.counted_like(above[0], each_of) if each and len(above) == 1 else None
+        below = None
+        if each_of and len(above) == 1:
+            below = self.inputs.beside(asked.position, above[0], each_of) or self.inputs.counted_like(above[0], each_of)
         below = below or self.inputs.resolver.first(
             terms, path if "生" in asked.intent.first else (), above[0].entry.element.definition
         )
@@ -251,6 +257,8 @@ class Deriver:
         definition = above[0].entry.element.definition
         whole = _WHOLES.get(second.removesuffix("数").removesuffix("总"))
         below = self.inputs.resolver.first(self.inputs.book.wholes[whole], (), definition) if whole else None
+        if below is None and self.inputs.resolver.index.is_named(second):
+            below = self._plainly((second,), path, definition)  # named in full: the heading adds nothing
         below = below or self.inputs.resolver.first((second, asked.intent.first + second), path)
         parts = [below] if below else self.inputs.meant(second, path)
         if not parts:
@@ -333,6 +341,10 @@ class Deriver:
                 whole = self.inputs.substituted(done.entry, frozenset({process}), frozenset({base}))
                 if whole is not None and process in self.inputs.resolver.read(asked.intent.second, ()).own:
                     return self._made(asked.column, [whole, done], [], 1, [False, True], f"{base}－{process}")
+        for place in sorted(done.entry.title.content & self.inputs.book.wholes.keys()):
+            every = self.inputs.resolver.first(self.inputs.book.wholes[place])
+            if every is not None and done.entry.kind == every.entry.kind:
+                return self._made(asked.column, [every, done], [], 1, [False, True], f"全部{place}－已有的")
         return Derivation(None)
 
     def _remainder(self, asked: Asked) -> Derivation:
@@ -340,10 +352,10 @@ class Deriver:
         if not path:
             return Derivation(None)
         whole = self.inputs.heading(path[-1], path[:-1])
-        siblings = [
+        siblings = [  # what is left comes last: the parts stand before it
             i
-            for i, other in enumerate(self.inputs.columns)
-            if other.column.path == path and i != asked.position and other.kind == asked.column.kind
+            for i, other in enumerate(self.inputs.columns[: asked.position])
+            if other.column.path == path and other.kind == asked.column.kind
         ]
         siblings = [
             i

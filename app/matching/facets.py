@@ -32,7 +32,7 @@ COUNTING_WORDS = {  # words for counting that may stand for each other; 户 栋 
     "heads": "头 只 匹 羽 头(只)",
     "pairs": "对",
 }
-_KIND_OF_WORD = {word: kind for kind, words in COUNTING_WORDS.items() for word in words.split()}
+KIND_OF_WORD = {word: kind for kind, words in COUNTING_WORDS.items() for word in words.split()}
 _KIND_OF_DIMENSION = {
     (): "rate",
     (("米", 2),): "area",
@@ -129,7 +129,7 @@ def kind_of_unit(unit: str | None, units: UnitTable) -> str | None:
         return _KIND_OF_DIMENSION[found.dimension]
     if len(found.dimension) == 1 and found.dimension[0][1] == 1:
         word = found.dimension[0][0]
-        return _KIND_OF_WORD.get(word, f"other:{word}")
+        return KIND_OF_WORD.get(word, f"other:{word}")
     return "other:" + "·".join(f"{base}{exponent}" for base, exponent in found.dimension)
 
 

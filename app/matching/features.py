@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from app.catalogue.units import UnitMismatch
-from app.matching.columns import POPULATIONS, ReadColumn, text_like
+from app.matching.columns import PLACES, POPULATIONS, ReadColumn, text_like
 from app.matching.facets import TEXT_KINDS
 from app.matching.index import Entry, MatchIndex, Name
 
@@ -174,6 +174,7 @@ def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) ->
     above = (wanted & column.above) - noted
     around = (wanted & (column.around | column.titled)) - above - noted
     missing = wanted - noted - above - around
+    missing -= frozenset(c for one in own for c in index.lexicon.implied.get(one, ()))
     if column.kind == "money" and not column.own & _INCOMES and "支出" in missing:
         missing -= {"支出"}  # money for something is money spent on it, unless it is called income
         around |= {"支出"}
@@ -186,6 +187,7 @@ def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) ->
     said = (own | column.above | column.around) & POPULATIONS
     if said and entry.support & POPULATIONS and not said & entry.support:
         clashes.append((min(said), min(entry.support & POPULATIONS)))
+    clashes += _two_places(column, entry, index)
     clashes_above = index.lexicon.exclude(column.above - own, content - own)
     similar = _dice(column.pairs, name.pairs)
     context = (column.above | column.around | column.titled) - own
@@ -250,6 +252,12 @@ def _with_rivals(found: list[Comparison]) -> list[Comparison]:
             seen = replace(seen, values=values)  # noqa: PLW2901 - the comparison with its last feature filled in
         answer.append(seen)
     return answer
+
+
+def _two_places(column: ReadColumn, entry: Entry, index: MatchIndex) -> list[tuple[str, str]]:
+    """行政村（社区）数 counts both, hence neither alone."""
+    places = (column.own | column.notes) & PLACES
+    return index.lexicon.exclude(places - entry.support, places & entry.support) if len(places) == 2 else []
 
 
 def _is_the_part(column: ReadColumn, entry: Entry) -> bool:

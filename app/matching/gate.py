@@ -94,6 +94,8 @@ def _assigned(
         allowed = [] if parts else [s for s in scored[:_CONSIDERED] if s.comparison.may_be_same]
         if intent is not None and intent.sure:
             allowed = [s for s in allowed if s.comparison.values[0] and not column.promoted]
+        if intent is not None and intent.pattern == "remainder":  # 其他收入 is never all income
+            allowed = [s for s in allowed if any(word in s.entry.names_text for word in ("其他", "其它", "其余"))]
         gains.append({s.entry.path: s.log_odds - weights.threshold for s in allowed if s.log_odds > weights.threshold})
     given = assign(gains)
     held = {}

@@ -18,6 +18,7 @@ Pattern = Literal[
     "per area",
     "per occasion",
     "density",
+    "per counted",
     "named",
     "rate",
     "yield",
@@ -61,6 +62,7 @@ _OTHER = re.compile(r"^(?:其他|其它|其余|另外)")
 _EACH = re.compile(r"^(?:平均)?每一?(?:个|所|名|户|家|座|处|栋|位)(.{3,})$")
 _AREA = re.compile(r"^单位(.{0,6}?)面积(.{2,})$")
 _OCCASION = re.compile(r"^次均(.{2,})$")
+_COUNTED = re.compile(r"^([批件起宗处座所家栋幢间床班])均(.{2,})$")
 _RATIO = re.compile(r"^(.{2,}?)(?:与|和|同|对)(.{2,}?)(?:之比|的?比例|的?比值)$")
 _QUOTIENT = re.compile(r"^(.{2,})/(.{2,})$")
 
@@ -82,7 +84,7 @@ def intent_of(column: ReadColumn, book: FormulaBook) -> Intent | None:
     if rate_like and column.heading.notes and (column.own | column.notes) & _VILLAGES:
         return _by_rate(term)  # 自来水普及率（行政村） is one of villages, whatever the usual formula counts
     found = _by_named(term, book) or _by_quotient(term, book)
-    found = found or _by_time(term, column, rate_like=rate_like) or _by_per(term, book)
+    found = found or _by_time(term, column, rate_like=rate_like) or _by_per(term, book, nested=bool(column.column.path))
     if found is not None:
         return found
     if rate_like:
@@ -111,13 +113,13 @@ def _by_quotient(term: str, _: FormulaBook) -> Intent | None:
     return Intent("quotient", match[1], match[2]) if match else None
 
 
-def _by_per(term: str, book: FormulaBook) -> Intent | None:
+def _by_per(term: str, book: FormulaBook, *, nested: bool) -> Intent | None:
     produced = _YIELD.match(term)
     if produced:
         return Intent("yield", produced[1])
     for word in sorted(book.per, key=len, reverse=True):
         before, found, after = term.partition(word)
-        if found and (before + after):
+        if found and (before + after or (word.endswith("均") and nested)):
             return Intent("per", word, before + after.removeprefix("拥有").removeprefix("占有"), sure=False)
     each = _EACH.match(term)
     if each:
@@ -129,7 +131,10 @@ def _by_per(term: str, book: FormulaBook) -> Intent | None:
     if spread:
         return Intent("density", "", spread[1])
     occasion = _OCCASION.match(term)
-    return Intent("per occasion", "次均", occasion[1]) if occasion else None
+    if occasion:
+        return Intent("per occasion", "次均", occasion[1])
+    counted = _COUNTED.match(term)
+    return Intent("per counted", counted[1], counted[2]) if counted else None
 
 
 def _by_time(term: str, column: ReadColumn, *, rate_like: bool) -> Intent | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from app.matching.columns import POPULATIONS, TRADING, ReadColumn
+from app.matching.columns import PLACES, POPULATIONS, TRADING, ReadColumn
 from app.matching.features import COUNTABLE
 from app.matching.formula_book import FormulaBook
 from app.matching.index import Entry
@@ -70,6 +70,7 @@ class Inputs:
         if found is not None:
             return [found]
         kinds = {read.kind} if read.kind not in {None, "count"} else set()
+        counted = read.kind == "count"
         said = [
             scored
             for scored in self.held.values()
@@ -78,6 +79,8 @@ class Inputs:
             and scored.entry.element.numeric
             and (not kinds or scored.entry.kind in kinds)
         ]
+        if counted and len(said) > 1:
+            said = [scored for scored in said if scored.entry.kind == "count"]
         return said if len(said) == 1 else []
 
     def one(self, term: str, path: Sequence[str]) -> Scored | None:
@@ -95,6 +98,8 @@ class Inputs:
 
     def parts(self, column: ReadColumn) -> list[Scored]:
         """The held elements that together make ``column``: alike but for a partition's members, all held."""
+        if both := self._of_both_places(column):
+            return both
         ranked = [s for s in self.resolver.rank(column) if s.entry.element.numeric and s.comparison.values[3] <= 0.05]
         lexicon = self.resolver.index.lexicon
         for whole, members in lexicon.partitions.items():
@@ -122,6 +127,16 @@ class Inputs:
                 return [found[member] for member in members]
         return []
 
+    def _of_both_places(self, column: ReadColumn) -> list[Scored]:
+        """行政村（社区）数: the villages and the communities, where each is held by itself."""
+        places = (column.own | column.notes) & PLACES
+        apart = all(places - {one} <= self.resolver.index.lexicon.excluding.get(one, frozenset()) for one in places)
+        if len(places) != 2 or not apart or not column.own & places or column.promoted:
+            return []
+        ones = [replace(column, own=column.own - places | {one}, notes=column.notes - places) for one in sorted(places)]
+        found = [next((s for s in self.resolver.rank(one)[:3] if s.comparison.values[0]), None) for one in ones]
+        return [scored for scored in found if scored is not None] if all(found) else []
+
     def counted_like(self, figure: Scored, kind: str) -> Scored | None:
         """The households, persons or enterprises (户均产值 of 工业) whom ``figure`` is about; None if it names nobody.
 
@@ -142,6 +157,17 @@ class Inputs:
                 rank = index.total(called), other.element.title
                 best = rank if best is None else max(best, rank)
         return self.resolver.resolve(best[1]) if best else None
+
+    def beside(self, position: int, figure: Scored, kind: str) -> Scored | None:
+        """The one column of ``kind`` under the same headings that speaks of what ``figure`` speaks of."""
+        path, mine = self.columns[position].column.path, figure.entry.named - _WHERE
+        best: list[tuple[float, int]] = []
+        for other, scored in self.held.items():
+            if path and self.columns[other].column.path == path and scored.entry.kind == kind:
+                shared = self.resolver.index.total(mine & scored.entry.named)
+                best.append((shared, -other))
+        found = max(best, default=(0.0, 0))
+        return self.held[-found[1]] if found[0] > 0 else None
 
     def group_of(self, benefit: str) -> Scored | None:
         """Those whom a benefit is meant for by its name: 高龄 of 高龄津贴."""

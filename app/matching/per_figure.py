@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.matching.facets import KIND_OF_WORD
 from app.matching.features import COUNTABLE
 from app.matching.inputs import Inputs
 from app.matching.resolving import Scored
@@ -33,6 +34,14 @@ def _nearest(inputs: Inputs, term: str, path: Sequence[str]) -> Scored | None:
     """The element that ``term`` means under all the headings, else under the outer ones alone."""
     found = (inputs.one(term, path[:depth]) for depth in range(len(path), -1, -1))
     return next((scored for scored in found if scored is not None), None)
+
+
+def per_counted(inputs: Inputs, word: str, figure: str, path: Sequence[str]) -> Found:
+    """批均集访人次: the figure by the batches of the very same."""
+    above = _nearest(inputs, figure, path)
+    kind = KIND_OF_WORD.get(word)
+    below = inputs.counted_like(above, kind) if above is not None and kind is not None else None
+    return (above, below) if above is not None and below is not None else figure
 
 
 def density(inputs: Inputs, _: str, term: str, path: Sequence[str]) -> Found:

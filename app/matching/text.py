@@ -18,6 +18,7 @@ _NUMBERING = re.compile(
 )
 _OF_WHICH = re.compile(r"(?:其中|内含|内|按.{1,6}分|当中)[:：,、]|其中")
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]|【([^【】]*)】")
+_COUNTED_TOO = re.compile(r"(?:总|个)?数")
 _UNIT_LEAD = re.compile(r"^(?:计量|数量)?单位[:：]?")
 _SPACE = re.compile(r"\s+")
 _POWERS = str.maketrans({"㎡": "平方米", "㎥": "立方米", "㎢": "平方公里", "㎏": "公斤", "㏊": "公顷"})
@@ -60,7 +61,10 @@ def read_heading(text: str, units: UnitTable) -> Heading:
     for match in list(_BRACKETS.finditer(rest)):
         inner = next(group for group in match.groups() if group is not None)
         found = unit_in(inner, units)
-        if found is not None:
+        if found is not None and _COUNTED_TOO.match(rest, match.end()) and len(inner) > 1:
+            notes.append(inner)  # 行政村（社区）总数 counts two things and names no unit
+            rest = rest.replace(match.group(), "", 1)
+        elif found is not None:
             unit = found
             rest = rest.replace(match.group(), "", 1)
         elif match.end() == len(rest) or len(inner) > 2:

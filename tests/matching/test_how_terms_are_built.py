@@ -55,11 +55,34 @@ def test_what_changes_the_figure_is_never_passed_over(index, name, unit, path):
         ("自来水普及率（行政村）", "%", (), "env.env006 / adm.adm004 * 100"),
         ("自来水普及率", "%", (), "env.env007 / pop.pop007 * 100"),
         ("规模以下工业企业", "个", (), "eco.eco004 - eco.eco005"),
+        ("批均集体访人次", "人次/批", (), "pet.pet005 / pet.pet004"),
+        ("未通自来水行政村", "个", (), "adm.adm004 - env.env006"),
+        ("行政村（社区）总数", "个", (), "adm.adm005 + adm.adm004"),
+        ("村均", "万元", ("村级集体经济收入",), "eco.eco008 / adm.adm004"),
+        ("有效灌溉面积占耕地面积比重", "%", ("农田灌溉",), "agr.agr004 / agr.agr001 * 100"),
     ],
 )
 def test_a_name_that_is_built_says_what_the_figure_is_made_of(index, name, unit, path, expr):
     (found,) = answers(index, (name, unit, path))
     assert (found.verdict, found.expr) == ("derivable", expr)
+
+
+def test_of_which_speaks_of_the_column_before_it(index):
+    found = answers(
+        index,
+        ("户籍人口数", "人", ("基本情况",)),
+        ("其中：女", "人", ("基本情况",)),
+        ("农作物受灾", "公顷", ("基本情况",)),
+        ("其中：绝收", "公顷", ("基本情况",)),
+    )
+    assert [one.element for one in found] == ["pop.pop001", "pop.pop006", "saf.saf019", "saf.saf021"]
+
+
+def test_what_is_left_comes_after_its_parts(index):
+    parts = ("1.经营收入", "2.发包及上交收入", "3.投资收益", "4.补助收入", "5.其他收入", "比上年增加额")
+    found = answers(index, *((name, "万元", ("村级集体经济收入",)) for name in parts))
+    assert found[4].expr == "eco.eco008 - eco.eco009 - eco.eco010 - eco.eco011 - eco.eco012"
+    assert found[5].expr == "eco.eco008 - last_year(eco.eco008)"
 
 
 def test_a_total_beside_its_parts_is_the_total_whatever_the_section_is_called(index):

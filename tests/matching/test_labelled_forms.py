@@ -6,7 +6,7 @@ import pytest
 
 from app.matching import match_form
 from app.matching.scorer import trained_weights
-from bench.labelled_forms import DATA, form_of, prepare, read_forms, score
+from bench.labelled_forms import DATA, form_of, predictions, prepare, read_forms, score
 from bench.match import leave_one_out
 
 GIVEN = DATA / "forms.json"
@@ -40,6 +40,17 @@ def test_every_conversion_is_right(figures):
 def test_what_is_proposed_without_asking_is_right(figures):
     assert figures["automatic"] >= 60
     assert figures["automatic precision"] >= 0.98
+
+
+def test_forms_that_no_weight_was_trained_on_are_answered_as_well(index):
+    labelled = read_forms(DATA / "never-trained-on.json")
+    told = score(labelled, {one["id"]: predictions(match_form(form_of(one), index), one) for one in labelled})
+    assert told["f1"] >= 0.95
+    assert told["recall at 3"] >= 0.98
+    assert told["trap errors"] <= 5
+    assert told["derived f1"] >= 0.9
+    assert told["automatic precision"] >= 0.98
+    assert told["conversions wrong"] == told["code maps wrong"] == 0
 
 
 def test_the_weights_in_the_repository_were_trained_for_these_features():
