@@ -8,7 +8,7 @@ SOURCES := app tests migrations bench
 TESTS ?=
 ARGS ?=
 
-.PHONY: help setup lint format types imports docs check test test-fast two-worlds access-matrix openapi-trials kill-trials oracle reference openapi demo fuzz kills bench match ci
+.PHONY: help setup lint format types imports docs check test test-fast two-worlds access-matrix openapi-trials kill-trials oracle linear-history reference openapi demo fuzz kills bench match ci
 
 help: ## list the chores
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ oracle: ## mapping held against the slow reference in fractions: 3,000 worlds in
 	MAPPING_EXAMPLES=3000 $(RUN) pytest -q tests/mapping/test_reference.py
 	EVERY_CELL_WORLDS=400 MASKED_CELL_WORLDS=100 $(RUN) pytest -n 2 -q tests/stories/test_every_cell.py tests/stories/test_every_masked_cell.py
 
+linear-history: ## many clients write and read for a minute on each database, with one worker and with two: one history explains every answer
+	TOWNSHIP_LINEAR_SECONDS=60 $(RUN) pytest -q -rP tests/stories/test_linear_history.py -k one_history
+
 reference: ## write docs/reference anew from the code
 	$(RUN) python -m tests.house.reference
 
@@ -73,8 +76,8 @@ fuzz: ## damaged files of every kind, two minutes (ARGS="--seconds 600")
 kills: ## kill -9 at random points of 200 uploads, on SQLite and on PostgreSQL
 	TOWNSHIP_KILLS=200 $(RUN) pytest -q -n 2 -rP tests/stories/test_durability.py -k agree
 
-bench: ## the comparison with peers, run by hand (bench/README.md)
-	@sed -n '1,40p' bench/README.md
+bench: ## the comparison with peers into docs/performance.md, eight minutes of a quiet machine (ARGS=--small to try)
+	$(RUN) python -m bench.compare $(ARGS)
 
 match: ## the figures of the form gate on labelled forms, with what went wrong
 	$(RUN) python -m bench.match --errors
