@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.snapshots.exact_columns import NotRepresentableError, exact_column
+from app.snapshots.exact_columns import SHORT, NotRepresentableError, exact_column
 
 FACTORS = {
     "公顷": Fraction(1),
@@ -17,7 +17,9 @@ FACTORS = {
 }
 PLAIN = st.decimals(min_value=-(10**12), max_value=10**12, places=4, allow_nan=False).map(str)
 ODD = st.sampled_from(["1E+3", "-0", "0E-12", "2.50E+2", "007", "-0.000", "1e-9", "0E+99"])
-CELLS = st.lists(st.tuples(st.none() | PLAIN | ODD, st.sampled_from(list(FACTORS))), max_size=30)
+FEW = st.lists(st.tuples(st.none() | PLAIN | ODD, st.sampled_from(list(FACTORS))), max_size=30)
+# Short columns are taken one by one, long ones by the column engine: the same cells again and again make a long one.
+CELLS = FEW | FEW.map(lambda cells: cells * (SHORT // max(1, len(cells)) + 1))
 
 
 @given(CELLS)
@@ -42,7 +44,14 @@ def test_the_scale_is_the_least_common_denominator_however_the_numbers_were_writ
 
 
 def exact(*texts, unit="公顷"):
-    return exact_column(pl.Series("n", texts, pl.String), pl.Series("u", [unit] * len(texts), pl.String), FACTORS)
+    """The column of these few; a long one that repeats them is the same, over and over."""
+    few, many = (
+        exact_column(pl.Series("n", texts * times, pl.String), pl.Series("u", [unit] * len(texts) * times), FACTORS)
+        for times in (1, SHORT + 1)
+    )
+    assert many.values.to_list() == few.values.to_list() * (SHORT + 1)
+    assert (many.scale, many.bound, many.values.dtype) == (few.scale, few.bound, few.values.dtype)
+    return few
 
 
 def test_a_hundred_mu_are_twenty_thirds_of_a_hectare():
