@@ -10,9 +10,10 @@ import polars as pl
 
 from app.formats.fields import texts
 from app.formats.formulas import harmless, harmless_column
+from app.formats.slices import written
 from app.mapping.plan import OutputField
 
-SLICE = 50_000
+SLICE = 25_000
 _LINE_END = "\r\n"
 
 
@@ -24,10 +25,13 @@ def write_csv(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[by
     csv.writer(header, lineterminator=_LINE_END).writerow(harmless(field.name) for field in fields)
     yield header.getvalue().encode()
     guarded = [harmless_column(pl.col(str(i))) for i, field in enumerate(fields) if field.kind == "text"]
-    for start in range(0, frame.height, SLICE):
-        piece = texts(fields, frame.slice(start, SLICE)).with_columns(guarded)
+
+    def write(_: int, rows: pl.DataFrame) -> bytes:
+        piece = texts(fields, rows).with_columns(guarded)
         if len(fields) == 1:
             piece = piece.fill_null("")  # an empty text is quoted; a line with nothing on it would be passed over
         sink = io.BytesIO()
         piece.write_csv(sink, include_header=False, line_terminator=_LINE_END)
-        yield sink.getvalue()
+        return sink.getvalue()
+
+    yield from written(frame, SLICE, write)

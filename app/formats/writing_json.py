@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from app.formats.fields import column_name, number_text, texts
+from app.formats.slices import written
 from app.mapping.plan import OutputField
 
 SLICE = 25_000
@@ -37,18 +38,18 @@ def json_records(fields: Sequence[OutputField], frame: pl.DataFrame) -> bytes:
 def write_json(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[bytes]:
     """One JSON array, in pieces."""
     yield b"["
-    for start in range(0, frame.height, SLICE):
-        piece = frame.slice(start, SLICE)
-        last = start + SLICE >= frame.height
+
+    def write(start: int, piece: pl.DataFrame) -> bytes:
         body = _records(fields, piece, ",\n")
-        yield body[:-2] if last else body
+        return body[:-2] if start + SLICE >= frame.height else body
+
+    yield from written(frame, SLICE, write)
     yield b"]\n"
 
 
 def write_ndjson(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[bytes]:
     """One object a line, in pieces."""
-    for start in range(0, frame.height, SLICE):
-        yield _records(fields, frame.slice(start, SLICE), "\n")
+    yield from written(frame, SLICE, lambda _, piece: _records(fields, piece, "\n"))
 
 
 def _records(fields: Sequence[OutputField], frame: pl.DataFrame, end: str) -> bytes:

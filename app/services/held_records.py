@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
 from app.catalogue.model import Dataset
@@ -22,9 +22,10 @@ class HeldRecords:
         self._registry = registry
         self._state = state
 
-    def rows(self, dataset: str, elements: Sequence[str]) -> Rows:
+    def rows(self, dataset: str, elements: Sequence[str], only: Collection[int] | None = None) -> Rows:
+        """As ``mapping.Sources`` has it; of the regions ``only``, where they are given."""
         found = self._state.catalogue.datasets[dataset]
-        return gather(self._parts(found), found, elements)
+        return gather(self._parts(found), found, elements, only)
 
     def _parts(self, dataset: Dataset) -> list[Part]:
         state = self._state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -16,12 +15,14 @@ from app.mapping.plan import Plan
 from app.mapping.run import Mapped, run
 from app.policy.scopes import Scope
 from app.services.few_rows import PlaceIndex
-from app.services.frame_digests import frame_digest
 from app.services.refinements import conditions_on
 from app.services.registry import Registry, State
+from app.services.row_by_row import Stretch, digest_of, is_row_by_row, spliced, stretches
 from app.services.snapshot_sources import SnapshotSources
 from app.services.stops import met, stopping
+from app.store.touched import touched_regions
 
+_MOST_TOUCHED = 64  # regions; beyond, all is mapped anew
 _SEEN = 10_000  # of how many mapped views it is remembered what they showed
 
 
@@ -31,6 +32,9 @@ class MappedState:
 
     mapped: Mapped
     digest: str
+    parts: tuple[Stretch, ...] = ()
+    state: State | None = None
+    """Where the rows rest on their own regions alone: the state they were mapped at."""
 
     @property
     def size(self) -> int:
@@ -58,6 +62,7 @@ class MappedViews:
         self._kept: OrderedDict[Hashable, Future[MappedState]] = OrderedDict()
         self._bytes = 0
         self._seen: OrderedDict[Hashable, SeenBefore] = OrderedDict()
+        self._last: dict[Hashable, Hashable] = {}
 
     def get(self, key: Hashable, compute: Callable[[], MappedState]) -> MappedState:
         with self._lock:
@@ -87,6 +92,19 @@ class MappedViews:
                     break
                 self._bytes -= self._kept.pop(oldest).result().size
         return state
+
+    def last(self, but_parts: Hashable) -> MappedState | None:
+        """The one mapped last with the same key but for the parts, if it is there still."""
+        with self._lock:
+            key = self._last.get(but_parts)
+        return None if key is None else self.held(key)
+
+    def remember_last(self, but_parts: Hashable, key: Hashable) -> None:
+        """That this one was mapped last of those that differ in parts only."""
+        with self._lock:
+            if len(self._last) > _SEEN:
+                self._last.clear()
+            self._last[but_parts] = key
 
     def seen(self, key: Hashable) -> SeenBefore | None:
         """What is known of that one, if it was ever there."""
@@ -135,12 +153,23 @@ def mapped_state(
     key = mapped_key(state, name, version, plan, scope, today)
 
     def compute() -> MappedState:
-        sources = SnapshotSources(registry, state, scope, today, whole_records=plan.spec.whole_records)
-        mapped = run(plan, sources, sources.coverage, state.regions, today)
         met(computed=1)
-        return MappedState(mapped, mapped_digest(mapped, f"{name}\0{version}"))
+        alone = is_row_by_row(plan, state, scope)
+        again = _again(registry, views.last(but_parts), state, plan, scope, today) if alone else None
+        if again is not None:
+            mapped, known = again
+        else:
+            mapped, known = _mapped(registry, state, plan, scope, today, None), {}
+        parts = stretches(mapped.frame, known)
+        return MappedState(
+            mapped, digest_of(f"{name}\0{version}", mapped.fields, parts), parts, state if alone else None
+        )
 
+    assert isinstance(key, tuple)  # noqa: S101 - it was made above
+    but_parts = (*key[:6], *key[7:])
     found = views.get(key, compute)
+    if found.state is not None:
+        views.remember_last(but_parts, key)
     met(fields=len(plan.fields), datasets=len(plan.sources), rows=found.mapped.frame.height)
     return found
 
@@ -150,10 +179,29 @@ def _undated(plan: Plan) -> bool:
     return undated or any(dataset.frequency == "once" for dataset in plan.datasets.values())
 
 
-def mapped_digest(mapped: Mapped, prefix: str) -> str:
-    """A digest of everything the frame shows, apart from the registry's internal region ids."""
-    digest = hashlib.blake2b(prefix.encode(), digest_size=32)
-    for field in mapped.fields:
-        digest.update(f"\0{field.name}\0{field.kind}\0{field.decimals}".encode())
-    digest.update(frame_digest(mapped.frame.drop("region")))
-    return digest.hexdigest()
+def _mapped(
+    registry: Registry, state: State, plan: Plan, scope: Scope, today: date, only: frozenset[int] | None
+) -> Mapped:
+    sources = SnapshotSources(registry, state, scope, today, whole_records=plan.spec.whole_records, only=only)
+    return run(plan, sources, sources.coverage, state.regions, today)
+
+
+def _again(
+    registry: Registry, earlier: MappedState | None, state: State, plan: Plan, scope: Scope, today: date
+) -> tuple[Mapped, dict[str | None, tuple[int, bytes]]] | None:
+    """What was mapped before with the rows of those regions anew whose records changed; None where too many did."""
+    if earlier is None or earlier.state is None or earlier.state.epoch > state.epoch:
+        return None
+    touched: set[int] = set()
+    before, after = earlier.state.part_revisions, state.part_revisions
+    for dataset, year in sorted({part for part in {**before, **after} if part[0] in plan.sources}):
+        since, until = before.get((dataset, year), 0), after.get((dataset, year), 0)
+        if since == until:
+            continue
+        with registry.database.read() as cx:
+            found = touched_regions(cx, dataset, year, since, until, _MOST_TOUCHED)
+        if found is None or len(touched | found) > _MOST_TOUCHED:
+            return None
+        touched |= found
+    anew = _mapped(registry, state, plan, scope, today, frozenset(touched))
+    return spliced(earlier.mapped, earlier.parts, anew, frozenset(touched))

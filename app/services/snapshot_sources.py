@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from functools import partial
 
@@ -25,15 +25,26 @@ Mask = Callable[[pl.DataFrame], pl.Series]
 
 
 class SnapshotSources:
-    """Implements ``mapping.Sources``: opens only the columns the Scope covers, and only its cells."""
+    """Implements ``mapping.Sources``: opens only the columns the Scope covers, and only its cells.
+
+    With ``only``, the records of these regions alone.
+    """
 
     def __init__(
-        self, registry: Registry, state: State, scope: Scope, today: date, *, whole_records: bool = False
+        self,
+        registry: Registry,
+        state: State,
+        scope: Scope,
+        today: date,
+        *,
+        whole_records: bool = False,
+        only: Collection[int] | None = None,
     ) -> None:
         self._registry = registry
         self._state = state
         self._scope = scope
         self._whole_records = whole_records
+        self._only = only
         self._held = HeldRecords(registry, state)
         self.coverage = ScopeCoverage(scope, state.regions, today, Refinements(state, self._held, today))
 
@@ -43,7 +54,7 @@ class SnapshotSources:
         # The key is a value of its row too, where it is covered.
         wanted = dict.fromkeys([*elements, *found.key])
         open_elements = [code for code in wanted if self._scope.sees(f"{dataset}.{code}")]
-        rows = self._held.rows(dataset, open_elements)
+        rows = self._held.rows(dataset, open_elements, self._only)
         columns: dict[str, Mask | None] = {
             code: None if self.coverage.everywhere(f"{dataset}.{code}") else self._mask(found, code)
             for code in open_elements

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import polars as pl
 
@@ -26,8 +26,10 @@ _TYPES: Mapping[ElementType, pl.DataType] = {
 }
 
 
-def gather(parts: Sequence[Part], dataset: Dataset, elements: Sequence[str]) -> Rows:
-    """The rows of all ``parts`` with region, period, the key columns and the columns of ``elements``, no others.
+def gather(
+    parts: Sequence[Part], dataset: Dataset, elements: Sequence[str], only: Collection[int] | None = None
+) -> Rows:
+    """The rows of all ``parts`` (of the regions ``only``) with region, period, the key columns and those of ``elements``.
 
     Numeric columns are Int128 over one scale for all parts; a column that an older part does not have is null there.
     Raises ``NotRepresentableError`` where a common scale leads beyond 128 bits.
@@ -35,11 +37,23 @@ def gather(parts: Sequence[Part], dataset: Dataset, elements: Sequence[str]) -> 
     asked = [dataset.by_code[code] for code in dict.fromkeys(elements) if code not in dataset.key]
     fixed = ["region", "period", *dataset.key]
     scale = {element.code: _common_scale(parts, element) for element in asked if element.numeric}
-    frames = [part.frame.select(*fixed, *(_column(part, element, scale) for element in asked)) for part in parts]
+    frames = [
+        _of_regions(part, [*fixed, *(element.code for element in asked)], only).select(
+            *fixed, *(_column(part, element, scale) for element in asked)
+        )
+        for part in parts
+    ]
     if not frames:
         schema = {"region": pl.Int32(), "period": pl.Int32(), **dict.fromkeys(dataset.key, pl.String())}
         return Rows(pl.DataFrame(schema={**schema, **{e.code: _TYPES[e.type] for e in asked}}), scale)
     return Rows(frames[0] if len(frames) == 1 else pl.concat(frames), scale)
+
+
+def _of_regions(part: Part, columns: Sequence[str], only: Collection[int] | None) -> pl.DataFrame:
+    if only is None:
+        return part.frame
+    held = part.frame.select(name for name in columns if name in part.frame.columns)
+    return held.filter(pl.col("region").is_in(sorted(only)))
 
 
 def restrict(

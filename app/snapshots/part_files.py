@@ -27,6 +27,7 @@ SUFFIX = ".arrow"
 TEMPORARY = ".partial"
 _LAYOUT = 1  # raised when files of an earlier version must not be read
 _METADATA = b"township.part"
+_NAMED = 40  # hexadecimal digits of the SHA-256 that are in the name
 _EMPTY = {pa.large_string(): "", pa.bool_(): False, pa.date32(): date(1970, 1, 1)}
 
 
@@ -85,7 +86,7 @@ def open_part(path: Path) -> Part:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError as error:  # nothing in it
         raise DamagedPartError(f"{path.name}: {error}") from error
-    if hashlib.blake2b(mapped, digest_size=20).hexdigest() != named:
+    if hashlib.sha256(mapped).hexdigest()[:_NAMED] != named:
         raise DamagedPartError(f"{path.name}: the bytes are not those of the name")
     return _part(mapped, named, path.name)
 
@@ -97,7 +98,7 @@ def part_in_memory(built: BuiltPart) -> Part:
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     data = sink.getvalue()
-    return _part(data, hashlib.blake2b(data, digest_size=20).hexdigest(), "a part in memory")
+    return _part(data, hashlib.sha256(data).hexdigest()[:_NAMED], "a part in memory")
 
 
 def _part(data: mmap.mmap | pa.Buffer, digest: str, name: str) -> Part:
@@ -117,7 +118,7 @@ def _part(data: mmap.mmap | pa.Buffer, digest: str, name: str) -> Part:
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()[:_NAMED]
 
 
 def _table(built: BuiltPart) -> pa.Table:

@@ -1,0 +1,119 @@
+"""Views whose every row rests on the records of its own region alone: mapped anew only where something changed.
+
+What such a view shows of some regions is the same whether the others are there or not. So after a small change the rows
+of the regions it touched are mapped, and put among the rows that stand.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import polars as pl
+
+from app.mapping.plan import OutputField, Plan
+from app.mapping.run import Mapped
+from app.mapping.steps import finer_in_time
+from app.policy.scopes import Scope
+from app.services.frame_digests import frame_digest
+from app.services.refinements import conditions_on
+from app.services.registry import State
+
+LARGEST = 16_384  # rows of a stretch above which it is parted further
+_PREFIXES = (4, 5, 6)  # of codes: prefectures, tens of counties, counties
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows next to each other whose codes begin alike, with the digest of what they show."""
+
+    prefix: str | None
+    start: int
+    length: int
+    digest: bytes
+
+
+def is_row_by_row(plan: Plan, state: State, scope: Scope) -> bool:
+    """Whether every row rests on records of its own region alone, and on what is covered of them by region and period."""
+    used = {path.partition(".")[0] for path in plan.elements}
+    datasets = [plan.datasets[code] for code in used]
+    return (
+        plan.spec.regions != "present"
+        and all(dataset.level == plan.level and not finer_in_time(dataset, plan.frequency) for dataset in datasets)
+        and all(not dataset.key or dataset is plan.list_dataset for dataset in datasets)
+        and not conditions_on(state, scope, used)
+        and not any(scope.refined(path) for path in plan.elements)
+    )
+
+
+def stretches(frame: pl.DataFrame, known: Mapping[str | None, tuple[int, bytes]] | None = None) -> tuple[Stretch, ...]:
+    """The rows of a mapped frame in stretches; where they are parted depends on the codes that are shown, on nothing else.
+
+    ``known`` has length and digest of stretches by their prefix, for those that are known to be what they were.
+    """
+    shown = frame.drop("region")
+    found: list[Stretch] = []
+    for prefix, start, length in _parted(frame["code"], 0, _PREFIXES):
+        stood, digest = (known or {}).get(prefix, (None, b""))
+        if stood != length:
+            digest = frame_digest(shown.slice(start, length))
+        found.append(Stretch(prefix, start, length, digest))
+    return tuple(found)
+
+
+def digest_of(prefix: str, fields: Sequence[OutputField], parts: Sequence[Stretch]) -> str:
+    """A digest of everything that is shown, apart from the registry's internal region ids."""
+    digest = sha256(prefix.encode())
+    for field in fields:
+        digest.update(f"\0{field.name}\0{field.kind}\0{field.decimals}".encode())
+    for part in parts:
+        digest.update(part.digest)
+    return digest.hexdigest()
+
+
+def spliced(
+    earlier: Mapped, parts: Sequence[Stretch], anew: Mapped, touched: frozenset[int]
+) -> tuple[Mapped, dict[str | None, tuple[int, bytes]]] | None:
+    """``earlier`` with the rows of the ``touched`` regions as they are in ``anew``; and the stretches that stand.
+
+    None where the rows cannot be put among the others by their codes.
+    """
+    if not parts or earlier.frame["code"].null_count() or anew.frame["code"].null_count():
+        return None
+    marked = earlier.frame["region"].is_in(sorted(touched))
+    positions = marked.arg_true().to_list()
+    starts = [part.start for part in parts]
+    firsts = [str(earlier.frame["code"][start]) for start in starts]
+    hit = {bisect_right(starts, row) - 1 for row in positions}
+    places = [max(0, bisect_right(firsts, code) - 1) for code in anew.frame["code"].to_list()]
+    hit.update(places)
+    place = pl.Series("place", places, dtype=pl.Int64)
+    order = ["code", "period", *(name for name in earlier.frame.columns if name.startswith("key:")), "region"]
+    pieces: list[pl.DataFrame] = []
+    since = 0
+    for number in sorted(hit):
+        part = parts[number]
+        pieces.append(earlier.frame.slice(since, part.start - since))
+        stay = earlier.frame.slice(part.start, part.length).filter(~marked.slice(part.start, part.length))
+        come = anew.frame.filter(place == number)
+        pieces.append(pl.concat([stay, come], how="vertical_relaxed").sort(order, nulls_last=True))
+        since = part.start + part.length
+    pieces.append(earlier.frame.slice(since))
+    frame = pl.concat(pieces, how="vertical_relaxed", rechunk=True)
+    standing = {part.prefix: (part.length, part.digest) for number, part in enumerate(parts) if number not in hit}
+    return replace(earlier, frame=frame), standing
+
+
+def _parted(codes: pl.Series, start: int, prefixes: Sequence[int]) -> list[tuple[str | None, int, int]]:
+    runs = codes.str.slice(0, prefixes[0]).rle().struct
+    found: list[tuple[str | None, int, int]] = []
+    begin = 0
+    for length, prefix in zip(runs.field("len").to_list(), runs.field("value").to_list(), strict=True):
+        if length > LARGEST and len(prefixes) > 1:
+            found += _parted(codes.slice(begin, length), start + begin, prefixes[1:])
+        else:
+            found.append((prefix, start + begin, length))
+        begin += length
+    return found

@@ -1,0 +1,140 @@
+"""What is mapped again for some regions only is, to the byte, what mapping everything gives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import polars as pl
+import pytest
+
+from app.policy.callers import Caller
+from app.services import mapped, row_by_row
+from app.services.mapped import MappedState, MappedViews, mapped_state
+from app.services.registry import Registry
+from app.services.visible_views import visible_view
+from tests.fixtures.databases import Kind
+from tests.fixtures.services import CODES, REGIONS, SUCCESSIONS, VALID, apply, registry_of, report
+
+POP = {
+    "code": "pop", "title": "人口", "frequency": "year", "level": "township", "source": "region", "sharing": "open",
+    "elements": [
+        {"code": "total", "title": "总数", "type": "integer", "unit": "人", "measure": "stock"},
+        {"code": "land", "title": "土地", "type": "decimal", "decimals": 2, "unit": "公顷", "measure": "stock"},
+        {"code": "note", "title": "说明", "type": "text"},
+    ],
+}  # fmt: skip
+SITE = {
+    "code": "site", "title": "点位", "frequency": "year", "level": "township", "key": ["number"], "source": "region",
+    "sharing": "open",
+    "elements": [
+        {"code": "number", "title": "编号", "type": "text"},
+        {"code": "power", "title": "功率", "type": "decimal", "decimals": 1, "unit": "千瓦", "measure": "stock"},
+    ],
+}  # fmt: skip
+FIELDS = [
+    {"name": "dm", "from": "region.code"}, {"name": "mc", "from": "region.name"}, {"name": "nd", "from": "period"},
+    {"name": "zs", "from": "pop.total", "default": 0}, {"name": "mu", "from": "pop.land", "unit": "亩", "decimals": 2},
+    {"name": "qn", "expr": "pop.total - last_year(pop.total)"}, {"name": "sm", "from": "pop.note"},
+    {"name": "rj", "expr": "pop.land / pop.total", "decimals": 3},
+]  # fmt: skip
+GRAIN: dict[str, Any] = {"level": "township", "frequency": "year"}
+VIEWS: dict[str, Any] = {
+    "plain": {"grain": GRAIN, "fields": FIELDS},
+    "list": {"grain": GRAIN, "fields": [
+        {"name": "dm", "from": "region.code"}, {"name": "id", "from": "site.number"}, {"name": "gl", "from": "site.power"},
+        {"name": "zs", "from": "pop.total"},
+    ]},
+    "county": {"grain": {**GRAIN, "level": "county"}, "fields": [
+        {"name": "dm", "from": "region.code"}, {"name": "zs", "from": "pop.total"},
+    ]},
+}  # fmt: skip
+CALLER = Caller("department", "d", "ecology", department="ecology")
+AGREEMENT = {
+    "code": "some", "department": "ecology", "purpose": "试", "legal_basis": "试", "valid": VALID,
+    "elements": ["pop.*", "site.*"], "regions": ["430101"], "periods": {"from": "2023"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def registry(new_url: Callable[[Kind], str], tmp_path: Path) -> Iterator[Registry]:
+    with registry_of(new_url("sqlite"), tmp_path) as registry:
+        views = {
+            f"views/{code}.yaml": {"code": code, "department": "ecology", "title": code, **view}
+            for code, view in VIEWS.items()
+        }
+        apply(
+            registry,
+            {
+                "regions.csv": REGIONS, "successions.csv": SUCCESSIONS, "datasets/pop.yaml": POP,
+                "datasets/site.yaml": SITE, "agreements/some.yaml": AGREEMENT, **views,
+                "departments.yaml": {"departments": [{"code": "ecology", "name": "生态"}]},
+            },
+        )  # fmt: skip
+        yield registry
+
+
+def shown(registry: Registry, views: MappedViews, code: str) -> MappedState:
+    state, today = registry.state(), registry.today()
+    view = visible_view(state, CALLER, code, today)
+    return mapped_state(registry, views, state, code, str(view.version), view.plan, view.scope, today)
+
+
+def some_rows(chance: random.Random) -> list[dict[str, Any]]:
+    rows = []
+    for region in chance.sample(CODES["township"], chance.randint(1, 3)):
+        year = chance.choice([2022, 2023, 2024]) if region not in {"430101105", "430102102"} else 2025
+        if region in {"430101103", "430101104", "430101102"}:
+            year = min(year, 2024)
+        rows.append({
+            "region": region, "period": str(year), "total": chance.choice([None, 1, 10**18 - 1, chance.randint(0, 99)]),
+            "land": f"{chance.randint(-500, 500)}.{chance.randint(0, 99):02d}", "note": chance.choice(["甲", "", "=乙"]),
+        })  # fmt: skip
+    return rows
+
+
+@pytest.mark.parametrize("largest", [2, 16_384])
+def test_mapped_again_is_mapped_whole(registry: Registry, largest: int) -> None:
+    chance = random.Random(largest)
+    views = MappedViews(2**26)
+    with (
+        patch.object(row_by_row, "LARGEST", largest),
+        patch.object(mapped, "spliced", side_effect=row_by_row.spliced) as counted,
+    ):
+        for _ in range(9):
+            rows = some_rows(chance)
+            report(registry, "pop", [{k: v for k, v in row.items() if v != ""} for row in rows])
+            if chance.random() < 0.5:
+                sites = [
+                    {"region": row["region"], "period": row["period"], "number": chance.choice("AB"), "power": "1.5"}
+                    for row in rows
+                ]
+                report(registry, "site", sites)
+            for code in VIEWS:
+                one, whole = shown(registry, views, code), shown(registry, MappedViews(2**26), code)
+                assert one.digest == whole.digest, (code, rows)
+                assert one.mapped.frame.cast(whole.mapped.frame.schema).equals(whole.mapped.frame), (code, rows)
+                assert [part.digest for part in one.parts] == [part.digest for part in whole.parts]
+    assert counted.call_count > 8
+
+
+def test_what_takes_in_other_regions_is_mapped_whole(registry: Registry) -> None:
+    views = MappedViews(2**26)
+    report(registry, "pop", [{"region": "430101101", "period": "2024", "total": 5}])
+    assert shown(registry, views, "county").state is None
+    assert shown(registry, views, "plain").state is not None
+    apply(registry, {"agreements/some.yaml": {**AGREEMENT, "where": {"pop": "pop.total > 3"}}})
+    assert shown(registry, views, "plain").state is None
+
+
+def test_stretches_are_parted_by_what_is_shown() -> None:
+    codes = ["430101101", "430101102", "430102101", "430103101", "430181100", "430199999", "440101101"]
+    frame = pl.DataFrame({"region": range(7), "code": codes, "field:a": range(7)})
+    with patch.object(row_by_row, "LARGEST", 3):
+        parts = row_by_row.stretches(frame)
+    assert [(part.prefix, part.start, part.length) for part in parts] == [
+        ("430101", 0, 2), ("430102", 2, 1), ("430103", 3, 1), ("43018", 4, 1), ("43019", 5, 1), ("4401", 6, 1),
+    ]  # fmt: skip
