@@ -1,4 +1,4 @@
-"""Webhooks: a department says where it wants to be told."""
+"""Webhooks: a department or a region says where it wants to be told."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ router = APIRouter(prefix="/v1/webhooks", dependencies=[Strict], tags=["webhooks
 
 @router.post("", status_code=201, response_model=NewWebhookOut, responses=answers(400, 401, 403, 404, 409, 503))
 def create(body: WebhookIn, request: Request, services: Services, caller: Known, identity: RequestId) -> dict[str, Any]:
-    """Be told by webhook when a view shows something else, or of events. The secret is shown this once."""
+    """Be told by webhook when a view shows something else (departments), or of events: regions of their reminders, questions and refusals.
+
+    The secret is shown this once.
+    """
     request.state.witnessed = True
     question = {"url": body.url, "views": body.views, "kinds": body.kinds}
     with services.auditing.acting(caller, "webhook.create", caller.department or "", question, identity) as told:
@@ -27,7 +30,7 @@ def create(body: WebhookIn, request: Request, services: Services, caller: Known,
 
 @router.get("", response_model=WebhooksOut, responses=answers(401))
 def listed(services: Services, caller: Known) -> dict[str, Any]:
-    """The department's webhooks; an administrator sees those of all."""
+    """The department's or region's own webhooks; an administrator sees those of all."""
     return services.webhooks.listed(caller)
 
 

@@ -223,11 +223,20 @@ def audiences_of(caller: Caller) -> tuple[Audience, ...]:
     return (own,)
 
 
-def permit_webhook(caller: Caller, department: str | None) -> Permit:
-    """The right to have a department told by webhook, or no longer: the department for itself; administrators end any."""
-    if caller.administers or (caller.kind == "department" and caller.department == department):
+def owner_of_webhooks(caller: Caller) -> Audience | None:
+    """For whom a caller may have webhooks: its department, or its very region; None for all others."""
+    if caller.kind == "department" and caller.department is not None:
+        return Audience.department(caller.department)
+    if caller.kind == "region" and caller.region_id is not None:
+        return Audience.region(caller.region_id)
+    return None
+
+
+def permit_webhook(caller: Caller, owner: Audience | None) -> Permit:
+    """The right to have somebody told by webhook, or no longer: departments and regions for themselves; administrators end any."""
+    if caller.administers or (owner is not None and owner_of_webhooks(caller) == owner):
         return Permit(caller, "webhook", None, None, _SEAL)
-    raise Problem("forbidden", "只有部门可以订阅通知 (only a department has webhooks)")
+    raise Problem("forbidden", "只有部门和区划可以订阅通知 (only departments and regions have webhooks)")
 
 
 def permit_access_request(caller: Caller) -> Permit:

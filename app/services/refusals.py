@@ -14,6 +14,7 @@ from app.services.record_places import given_reason
 from app.services.registry import Registry
 from app.services.submissions import submission, visible_submission
 from app.services.submit import may_write
+from app.store import credentials
 from app.store import submissions as kept
 from app.store.database import Write
 from app.store.events import Event, announce
@@ -34,7 +35,7 @@ def refuse(registry: Registry, caller: Caller, identity: str, reason: Any) -> di
             raise Problem("forbidden", "有无权处理的行政区划 (some regions lie outside the caller's own)")
         _end(write, permit, found, "refused", why)
         data = {"dataset": found.dataset, "period": found.period, "reason": why}
-        announce(write, Event("submission.refused", identity, Audience.credential(found.created_by), data))
+        announce(write, Event("submission.refused", identity, _senders(write, found), data))
     return submission(registry, caller, identity)
 
 
@@ -47,6 +48,13 @@ def take_back(registry: Registry, caller: Caller, identity: str) -> dict[str, An
         permit = gate.permit_taking_back(caller, state.catalogue.datasets[found.dataset], found.created_by)
         _end(write, permit, found, "withdrawn", None)
     return submission(registry, caller, identity)
+
+
+def _senders(write: Write, found: StoredSubmission) -> Audience:
+    """All who act for whoever handed it in: its region's keys, or its department's."""
+    sender = credentials.get(write.connection, found.created_by)
+    owner = gate.owner_of_webhooks(sender.caller) if sender is not None else None
+    return owner or Audience.credential(found.created_by)
 
 
 def _demand_waiting(found: StoredSubmission) -> None:

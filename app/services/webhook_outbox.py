@@ -72,7 +72,7 @@ class WebhookOutbox:
 
     def end(self, webhook: Webhook, because: str) -> None:
         """No more is sent to a webhook: its address is gone, fails for too long, or its credential has ended."""
-        permit = gate.permit_webhook(OPERATOR, webhook.department)
+        permit = gate.permit_webhook(OPERATOR, webhook.owner)
         with self._registry.database.write() as write:
             webhooks.end(write, permit, webhook.id, because)
         with self._registry.database.journal() as journal:

@@ -1,4 +1,4 @@
-"""A department's webhooks: made, listed, tried, ended."""
+"""Webhooks of departments and regions: made, listed, tried, ended."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from app.store import events, webhooks
 from app.store.ids import new_id
 from app.store.webhooks import Webhook
 
-MOST_OF_ONE_DEPARTMENT = 20
+MOST_OF_ONE_OWNER = 20
 _ATTEMPTS_TOLD = 100
 _NONE = "没有这个通知订阅 (there is no such webhook)"
 
 
 @dataclass(frozen=True)
 class Subscribing:
-    """What a department asks to be told of, and where."""
+    """What is to be told of, and where."""
 
     url: str
     views: Sequence[str]
@@ -43,9 +43,10 @@ class Webhooks:
 
     def create(self, caller: Caller, asked: Subscribing) -> dict[str, Any]:
         """Make a webhook; the answer has its secret, this once, and the cursors that the telling begins from."""
-        if caller.kind != "department" or caller.department is None:
-            raise Problem("forbidden", "只有部门可以订阅通知 (only a department has webhooks)")
-        permit = gate.permit_webhook(caller, caller.department)
+        owner = gate.owner_of_webhooks(caller)
+        if owner is None:
+            raise Problem("forbidden", "只有部门和区划可以订阅通知 (only departments and regions have webhooks)")
+        permit = gate.permit_webhook(caller, owner)
         if not asked.views and not asked.kinds:
             raise Problem("bad_request", "须至少订阅一个视图或一类事件 (views or kinds: at least one)")
         check_form(asked.url, self._registry.settings)
@@ -59,32 +60,27 @@ class Webhooks:
                 webhooks.reach(journal, identity, view_topic(code), name)
             webhooks.reach(journal, identity, EVENTS, str(last))
         with self._registry.database.write() as write:
-            present = [one for one in webhooks.every(write.connection, caller.department) if one.ended_at is None]
-            if len(present) >= MOST_OF_ONE_DEPARTMENT:
-                raise Problem(
-                    "conflict", f"一个部门最多 {MOST_OF_ONE_DEPARTMENT} 个订阅 (the most a department may have)"
-                )
+            present = [one for one in webhooks.every(write.connection, owner) if one.ended_at is None]
+            if len(present) >= MOST_OF_ONE_OWNER:
+                raise Problem("conflict", f"最多 {MOST_OF_ONE_OWNER} 个订阅 (the most one may have)")
             made = Webhook(
                 id=identity,
-                department=caller.department,
+                department=caller.department or "",
                 url=asked.url,
                 views=list(reached),
                 kinds=sorted(set(asked.kinds)),
                 sealed_secret=self._registry.sealer.seal("webhook", [identity, secret]),
                 created_at=write.now,
                 created_by=caller.credential_id,
+                region_id=caller.region_id,
             )
             webhooks.insert(write, permit, made)
         cursors = {code: cursor for code, (_, cursor) in reached.items()}
-        return {**_document(made), "secret": secret, "cursors": cursors}
+        return {**self._document(made), "secret": secret, "cursors": cursors}
 
     def listed(self, caller: Caller) -> dict[str, Any]:
-        """A department's own webhooks; all of them for an administrator."""
-        if not caller.administers and caller.kind != "department":
-            return {"webhooks": []}
-        with self._registry.database.read() as cx:
-            found = webhooks.every(cx, None if caller.administers else caller.department)
-        return {"webhooks": [_document(one) for one in found]}
+        """A department's or region's own webhooks; all of them for an administrator."""
+        return {"webhooks": [self._document(one) for one in self._seen(caller)]}
 
     def one(self, caller: Caller, identity: str) -> dict[str, Any]:
         """One webhook with its last attempts; another's is the 404 of one that is not there."""
@@ -92,7 +88,7 @@ class Webhooks:
         with self._registry.database.read_journal() as cx:
             attempts = webhooks.attempts(cx, identity, _ATTEMPTS_TOLD)
         return {
-            **_document(found),
+            **self._document(found),
             "attempts": [
                 {
                     "message": one.delivery_id,
@@ -107,7 +103,7 @@ class Webhooks:
     def end(self, caller: Caller, identity: str) -> None:
         """End a webhook for good; what waits for it is not sent any more."""
         found = self._own(caller, identity)
-        permit = gate.permit_webhook(caller, found.department)
+        permit = gate.permit_webhook(caller, found.owner)
         with self._registry.database.write() as write:
             webhooks.end(write, permit, identity, "deleted")
         with self._registry.database.journal() as journal:
@@ -125,23 +121,30 @@ class Webhooks:
         return {"message": message}
 
     def _own(self, caller: Caller, identity: str) -> Webhook:
-        with self._registry.database.read() as cx:
-            found = webhooks.every(cx, None if caller.administers else caller.department or "")
-        for one in found:
-            if one.id == identity and (caller.administers or caller.kind == "department"):
+        for one in self._seen(caller):
+            if one.id == identity:
                 return one
         raise Problem("not_found", _NONE)
 
+    def _seen(self, caller: Caller) -> list[Webhook]:
+        owner = gate.owner_of_webhooks(caller)
+        if owner is None and not caller.administers:
+            return []
+        with self._registry.database.read() as cx:
+            return webhooks.every(cx, owner)
 
-def _document(webhook: Webhook) -> dict[str, Any]:
-    return {
-        "id": webhook.id,
-        "department": webhook.department,
-        "url": webhook.url,
-        "views": list(webhook.views),
-        "kinds": list(webhook.kinds),
-        "created_at": webhook.created_at.isoformat(),
-        "created_by": webhook.created_by,
-        "ended_at": webhook.ended_at.isoformat() if webhook.ended_at else None,
-        "ended_because": webhook.ended_because,
-    }
+    def _document(self, webhook: Webhook) -> dict[str, Any]:
+        regions = self._registry.state().regions
+        held = regions.state(webhook.region_id, self._registry.today()) if webhook.region_id is not None else None
+        return {
+            "id": webhook.id,
+            "department": webhook.department or None,
+            "region": held.code if held is not None else None,
+            "url": webhook.url,
+            "views": list(webhook.views),
+            "kinds": list(webhook.kinds),
+            "created_at": webhook.created_at.isoformat(),
+            "created_by": webhook.created_by,
+            "ended_at": webhook.ended_at.isoformat() if webhook.ended_at else None,
+            "ended_because": webhook.ended_because,
+        }

@@ -24,7 +24,8 @@ event = Table(
     sqlite_autoincrement=True,
 )
 
-# Who is told by webhook of what. The secret is sealed with the registry's key: it is needed for signing.
+# Who is told by webhook of what; ``department`` is empty where a region's credential made it. The secret is sealed with the
+# registry's key: it is needed for signing.
 webhook = Table(
     "webhook",
     metadata,

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
+from app.policy.audiences import Audience
 from app.policy.scopes import Permit
 from app.store import tables as t
 from app.store.authority import demand
@@ -27,7 +28,7 @@ Status = Literal["waiting", "delivered", "failed", "dropped"]
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Who is told of what. ``ended_because``: deleted, gone, failing, credential."""
+    """Who is told of what. ``department`` is empty where a region's credential made it; ``ended_because``: deleted, gone, failing, credential."""
 
     id: str
     department: str
@@ -39,6 +40,12 @@ class Webhook:
     created_by: str
     ended_at: datetime | None = None
     ended_because: str | None = None
+    region_id: int | None = None
+
+    @property
+    def owner(self) -> Audience:
+        """Whose it is: as long as it lives, that of the credential that made it."""
+        return Audience.region(self.region_id) if self.region_id is not None else Audience.department(self.department)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,8 @@ def insert(write: Write, permit: Permit, webhook: Webhook) -> None:
     """Keep a webhook. The epoch moves, so that the sender sees it."""
     demand(permit, "webhook")
     write.epoch("webhook")
-    write.connection.execute(t.webhook.insert().values(asdict(webhook)))
+    row = {name: value for name, value in asdict(webhook).items() if name != "region_id"}
+    write.connection.execute(t.webhook.insert().values(row))
 
 
 def end(write: Write, permit: Permit, identity: str, because: str) -> bool:
@@ -89,12 +97,13 @@ def end(write: Write, permit: Permit, identity: str, because: str) -> bool:
     return bool(changed)
 
 
-def every(cx: Connection, department: str | None = None) -> list[Webhook]:
-    """Webhooks that were not deleted, oldest first; of one department, or of all."""
-    wanted = select(t.webhook).where(func.coalesce(_W.ended_because, "") != "deleted").order_by(_W.id)
-    if department is not None:
-        wanted = wanted.where(_W.department == department)
-    return [Webhook(**row) for row in cx.execute(wanted).mappings()]
+def every(cx: Connection, owner: Audience | None = None) -> list[Webhook]:
+    """Webhooks that were not deleted, oldest first; of one department or region, or of all."""
+    maker = t.credential.c
+    wanted = select(t.webhook, maker.region_id).join(t.credential, maker.id == _W.created_by)
+    wanted = wanted.where(func.coalesce(_W.ended_because, "") != "deleted").order_by(_W.id)
+    found = [Webhook(**row) for row in cx.execute(wanted).mappings()]
+    return found if owner is None else [one for one in found if one.owner == owner]
 
 
 # -- the outbox: in a journal transaction -----------------------------------------------------------------------

@@ -37,10 +37,11 @@ class WebhookIn(Body):
 
 
 class WebhookOut(BaseModel):
-    """A webhook without its secret. ``ended_because``: gone (410), failing, credential."""
+    """A webhook without its secret, of a department or of a region. ``ended_because``: gone (410), failing, credential."""
 
     id: str
-    department: str
+    department: str | None
+    region: str | None
     url: str
     views: list[str]
     kinds: list[str]

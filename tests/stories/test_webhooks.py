@@ -267,15 +267,55 @@ def test_a_webhook_is_its_departments_own(small: House, receiver: Receiver) -> N
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
-def test_only_departments_subscribe_and_only_to_what_they_see(small: House, receiver: Receiver) -> None:
+def test_departments_and_regions_subscribe_and_only_to_what_they_see(small: House, receiver: Receiver) -> None:
     asked = {"url": receiver.url, "views": ["people-view"]}
-    for who in ({"admin": True}, {"region": "43"}):
-        assert small.client(**who).post("/v1/webhooks", json=asked).status_code == 403
+    assert small.client(admin=True).post("/v1/webhooks", json=asked).status_code == 403
+    assert small.client(region="43").post("/v1/webhooks", json=asked).status_code == 404
     water = small.client(department="water")
     answers = [water.post("/v1/webhooks", json={**asked, "views": [code]}) for code in ("people-view", "no-view")]
     assert [answer.status_code for answer in answers] == [404, 404]
     assert answers[0].json() == answers[1].json()
     assert water.post("/v1/webhooks", json={"url": receiver.url}).status_code == 400
+
+
+def test_a_region_is_told_of_its_own_reminders_questions_and_refusals(small: House, receiver: Receiver) -> None:
+    clerk, colleague, other = (small.client(region=code) for code in ("430101101", "430101101", "430101102"))
+    made = subscribe(clerk, receiver, kinds=["due.reminder", "correction.asked", "submission.refused"])
+    assert (made["department"], made["region"]) == (None, "430101101")
+    subscribe(other, receiver, kinds=["due.reminder"])
+    report(small, "430101101", 5)
+    asked = {"dataset": "people", "element": "total", "region": "430101101", "period": "2025", "reason": "与户籍不符"}
+    assert small.client(department="ecology").post("/v1/corrections", json=asked).status_code == 201
+    row = {"region": "430101101", "period": "2026-01", "received": 7, "closed": 3}
+    waits = colleague.post("/v1/submissions", json={"dataset": "cases", "rows": [row]}).json()["id"]
+    confirmer = small.client(region="430101", role="confirmer")
+    assert confirmer.post(f"/v1/submissions/{waits}/refuse", json={"reason": "与台账不符"}).status_code == 200
+    announce(small, Event("due.reminder", "people", Audience.region(region_of(clerk, small))))
+    messages = receiver.wait(3)
+    assert {one.document["type"] for one in messages} == {"correction.asked", "submission.refused", "due.reminder"}
+    assert all(signed_by(made["secret"], one) for one in messages)
+    assert all("不符" not in one.body.decode() for one in messages)
+    feed = clerk.get(messages[0].document["data"]["feed"]).json()["events"]
+    assert feed[0]["id"] == messages[0].document["id"]
+    for who, seen in (
+        (colleague, 200),
+        (other, 404),
+        (small.client(region="430101"), 404),
+        (small.client(admin=True), 200),
+    ):
+        assert who.get(f"/v1/webhooks/{made['id']}").status_code == seen
+    assert [one["id"] for one in colleague.get("/v1/webhooks").json()["webhooks"]] == [made["id"]]
+    assert clerk.delete(f"/v1/webhooks/{made['id']}").status_code == 204
+    announce(small, Event("due.reminder", "people", Audience.region(region_of(clerk, small))))
+    time.sleep(0.3)
+    assert len(receiver.messages) == 3
+
+
+def region_of(client: httpx.Client, house: House) -> int:
+    state = house.registry.state()
+    region = state.regions.holder(client.get("/v1/me").json()["region"], house.registry.today())
+    assert region is not None
+    return region
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
