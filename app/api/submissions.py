@@ -6,10 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import orjson
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +37,8 @@ router = APIRouter(prefix="/v1", dependencies=[Strict], tags=["submissions"])
 
 _TEXTS = ("dataset", "period", "region", "mode", "view")
 _LONGEST_KEY = 255
+_UPLOADS_AT_ONCE = 32
+_WRITING: RunVar[CapacityLimiter] = RunVar("township_writing")
 _LONGEST_INT = 4_000
 _SUBMISSION = {"application/json": {"schema": {"$ref": "#/components/schemas/SubmissionOut"}}}
 
@@ -161,7 +166,9 @@ async def _answered(
     as_workbook = wants_workbook(request.headers.get("accept"), found)
     english = prefers_english(request)
     request.state.witnessed = True
-    outcome = await run_in_threadpool(_submit, services, caller, found, identity, stream)
+    outcome = await to_thread.run_sync(
+        partial(_submit, services, caller, found, identity, stream), limiter=_threads_for_writing()
+    )
     headers = {"Location": f"/v1/submissions/{outcome.body['id']}"} if "id" in outcome.body else {}
     headers |= spoken(english)
     if outcome.replayed:
@@ -174,6 +181,15 @@ async def _answered(
     return Response(orjson.dumps(in_language(outcome.body, english)), outcome.status, headers, media_type=media)
 
 
+def _threads_for_writing() -> CapacityLimiter:
+    """Threads of their own: uploads that wait for their turn take none from those who read."""
+    try:
+        return _WRITING.get()
+    except LookupError:
+        _WRITING.set(limiter := CapacityLimiter(_UPLOADS_AT_ONCE))
+        return limiter
+
+
 def _submit(services: Errands, caller: Caller, asked: SubmissionRequest, identity: str, stream: Path | None) -> Outcome:
     question = {
         "period": asked.period, "region": asked.region, "mode": asked.mode, "filename": asked.filename,
@@ -183,7 +199,11 @@ def _submit(services: Errands, caller: Caller, asked: SubmissionRequest, identit
         question["view"] = asked.view
     with services.auditing.acting(caller, "submit", asked.dataset or "", question, identity) as told:
         registry = services.registry
-        outcome = submit(registry, caller, asked) if stream is None else submit_stream(registry, caller, asked, stream)
+        outcome = registry.database.again(
+            lambda: (
+                submit(registry, caller, asked) if stream is None else submit_stream(registry, caller, asked, stream)
+            )
+        )
         told["status"] = str(outcome.body.get("submission_status") or outcome.body.get("status"))
         counts = outcome.body.get("counts") or {}
         told["rows"] = counts.get("rows")
@@ -268,7 +288,7 @@ def confirm(
     """The second person confirms, with another credential."""
     request.state.witnessed = True
     with services.auditing.acting(caller, "confirm", submission, {}, identity) as told:
-        done = kept.confirm(services.registry, caller, submission)
+        done = services.registry.database.again(lambda: kept.confirm(services.registry, caller, submission))
         told["status"] = "applied"
     return done
 

@@ -17,7 +17,9 @@ from app.host.listening import APPLICATION, address, bind, listen
 from app.host.local import demand_migrated, local_registry, refusals_told
 from app.host.supervision import Supervisor
 from app.services.apply import ApplyPlan, PlanLine, apply_folder, export_folder
-from app.settings import load_settings
+from app.settings import Settings, load_settings
+from app.store.connection_room import connection_room
+from app.store.engines import checked_url
 from app.store.evidence_files import demand_driver
 from app.store.migrating import migrate as migrate_database
 
@@ -51,6 +53,17 @@ def serve(
         raise typer.Exit(1) from error
     url = address(bound)
     listen(APPLICATION, bound, lambda: say(f"serving on {url}"))
+
+
+def connections_told(settings: Settings, workers: int) -> list[str]:
+    """What is said at the start where PostgreSQL has no room for all the connections that the workers may open."""
+    room = connection_room(checked_url(settings.database_url), settings.pool_size, workers)
+    if room is None or room.enough:
+        return []
+    remedy = f"TOWNSHIP_POOL_SIZE={room.pool_that_fits}" if room.pool_that_fits else "max_connections"
+    needed = f"{workers} 个工作进程最多用 {room.needed} 个数据库连接（每个 {room.each}），而服务器只给 {room.given} 个"
+    english = f"the workers may open more connections than the server gives; set {remedy}"
+    return [f"提示：{needed}；请调整 {remedy} ({english})"]
 
 
 def migrate() -> None:

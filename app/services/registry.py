@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +88,8 @@ class State:
     views: Mapping[str, StoredView]
     agreements: Mapping[str, StoredAgreement]
     part_revisions: Mapping[tuple[str, int], int] = field(repr=False)
+    # After this epoch nothing but records has changed.
+    others: int
     # What is derived from this state alone, kept for as long as the state is.
     derived: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -175,6 +177,13 @@ class Registry:
                 self._tidying.changed(self._parts_in_use)
             return loaded
 
+    def only_records_since(self, earlier: int, epoch: int) -> bool:
+        """Whether nothing but records has changed after an earlier epoch, up to the one that was read just now."""
+        present = self._present
+        if present is None or present.epoch < epoch:
+            present = self.state()
+        return earlier >= present.others
+
     def purposes(self, agreements: Sequence[str]) -> list[str]:
         """The purposes of agreements by their codes, as last known: no look at the database."""
         known = self._present.agreements if self._present is not None else {}
@@ -201,6 +210,12 @@ class Registry:
 
     def _load(self, epoch: int | None, known: State | None) -> State:
         with self.database.read() as cx:
+            if epoch is None and known is not None:
+                at, records_only = epochs.only_records_since(cx, known.epoch)
+                if records_only:
+                    changed = records.part_revisions(cx, at, after=known.epoch)
+                    revisions = {**known.part_revisions, **changed}
+                    return replace(known, epoch=at, part_revisions=revisions, derived={})
             # Everything below is read as of this one epoch, so that no state is half of a change.
             at = epochs.current(cx) if epoch is None else epoch
             definitions_revision = definitions.revision(cx, at)
@@ -212,7 +227,7 @@ class Registry:
             if known is not None and same_definitions and same_regions:
                 return State(
                     at, known.stored, definitions_revision, regions_revision, known.catalogue, index,
-                    known.views, known.agreements, part_revisions,
+                    known.views, known.agreements, part_revisions, others=at,
                 )  # fmt: skip
             stored = {(item.kind, item.code): item for item in definitions.latest(cx, at)}
         same = known is not None and _catalogue_part(stored) == _catalogue_part(known.stored)
@@ -226,7 +241,7 @@ class Registry:
                 )
         return State(
             at, stored, definitions_revision, regions_revision, catalogue, index,
-            views, _agreements(stored, index), part_revisions,
+            views, _agreements(stored, index), part_revisions, others=at,
         )  # fmt: skip
 
 

@@ -21,8 +21,8 @@ from app.policy import gate
 from app.policy.callers import Caller
 from app.policy.scopes import Permit
 from app.services.pending import document_of_reading
-from app.services.recognise import recognise
 from app.services.rechecks import Elsewhere
+from app.services.recognise import recognise
 from app.services.registry import Registry, State
 from app.services.renewal_by_report import renew_reported
 from app.services.revisions import sealed_revision
@@ -34,6 +34,7 @@ from app.store.ids import new_id
 from app.store.submissions import StoredSubmission
 
 Mode = Literal["apply", "check"]
+_FEW = 200  # records that are written in milliseconds: such a submission may share its commit with others
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +109,22 @@ def submit(registry: Registry, caller: Caller, request: SubmissionRequest) -> Ou
             changes = compare(reading, held, context, surroundings(cx, state, permit, reading, context))
             changes = Elsewhere(state, permit, context).told(cx, changes)
     else:
-        with registry.database.write() as write:
+        keys = read.keys
+        with registry.database.write(shared=len(keys) <= _FEW) as write:
             again = recorded(write, caller, request)
             if again is not None:
                 return again
-            held = records.held(write.connection, dataset.code, read.keys)
+            held = records.held(write.connection, dataset.code, keys)
             reading = read.settled(held)
             changes = compare(reading, held, context, surroundings(write.connection, state, permit, reading, context))
             changes = Elsewhere(state, permit, context).told(write.connection, changes)
             if changes.acceptable:
-                return _store(registry, state, write, permit, dataset, request, identity, reading, changes)
+                new = not held
+                return _store(registry, state, write, permit, dataset, request, identity, reading, changes, new=new)
     return keep_attempt(registry, state, permit, dataset, request, identity, changes)
 
 
-def _store(
+def _store(  # noqa: PLR0913 - all that the check has found out
     registry: Registry,
     state: State,
     write: Write,
@@ -131,6 +134,8 @@ def _store(
     identity: str,
     reading: Reading,
     changes: ChangeSet,
+    *,
+    new: bool,
 ) -> Outcome:
     pending = dataset.confirmation == "second_person" and bool(changes.new or changes.changed)
     stored = submission_of(
@@ -138,11 +143,11 @@ def _store(
     )
     if pending:
         stored = replace(stored, pending=document_of_reading(reading))
+    elif changes.new or changes.changed:
+        stored = replace(stored, epoch=records.epoch_of(write, identity))
     submissions.insert(write, permit, stored)
     if not pending:
-        epoch = records.apply(write, permit, identity, dataset.code, stamped(changes, identity))
-        if epoch is not None:
-            submissions.set_epoch(write, permit, identity, epoch)
+        records.apply(write, permit, identity, dataset.code, stamped(changes, identity), none_held=new)
         renew_reported(write, permit, dataset, reading, identity)
     revision = sealed_revision(registry, write.connection, state, dataset, permit)
     outcome = Outcome(202 if pending else 201, body_of(stored, revision))
@@ -162,7 +167,7 @@ def keep_attempt(
     """Keep that it was tried, and nothing else; a check is answered whatever it found."""
     status = "checked" if request.mode == "check" else "rejected"
     stored = submission_of(state, permit, dataset, request, identity, changes, status, registry.today())
-    with registry.database.write() as write:
+    with registry.database.write(shared=True) as write:
         submissions.insert(write, permit, stored)
         revision = sealed_revision(registry, write.connection, state, dataset, permit)
         body = body_of(stored, revision)
@@ -359,7 +364,7 @@ def _requested_region(state: State, request: SubmissionRequest, today: date) -> 
 def replay(registry: Registry, caller: Caller, request: SubmissionRequest) -> Outcome | None:
     if request.idempotency_key is None:
         return None
-    with registry.database.read() as cx:
+    with registry.database.look() as cx:
         return _matching(idempotency.find(cx, caller.credential_id, request.idempotency_key), request)
 
 

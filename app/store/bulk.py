@@ -16,6 +16,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, any_, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 
+_FEW = 4
 RecordPlace = tuple[int, int, str]
 """(region id, period ordinal, key text): where a record is within its dataset."""
 
@@ -77,6 +78,11 @@ def insert(cx: Connection, table: Table, columns: Sequence[str], rows: Sequence[
     if cx.dialect.name == "sqlite":
         marks = ", ".join("?" * len(columns))
         cx.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608
+        return
+    if len(rows) <= _FEW:  # one round trip; a copy takes three
+        marks = ", ".join([f"({', '.join(['%s'] * len(columns))})"] * len(rows))
+        given = tuple(value for row in rows for value in row)
+        cx.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES {marks}", given)  # noqa: S608
         return
     driver = cx.connection.driver_connection
     assert driver is not None  # noqa: S101 - a connection inside a transaction has one

@@ -6,57 +6,37 @@ writes follow one another and the order of commits is the order of epochs.
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, func, select, update
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.errors import Problem
-from app.store import tables as t
-from app.store.engines import checked_url, journal_url, postgresql_engine, sqlite_engine
+from app.store.engines import JOURNAL_POOL, checked_url, journal_url, postgresql_engine, sqlite_engine
 from app.store.epoch_reader import EpochReader
+from app.store.transactions import Transaction, Write
+from app.store.turns import FileTurn, Turns
+
+__all__ = ["Conflict", "Database", "Write"]
+
+T = TypeVar("T")
+_TRANSIENT = frozenset({"40001", "40P01"})  # a serialisation failure, a deadlock: the database asks to try again
+_TRIALS = 4
 
 
-@dataclass(slots=True)
-class Write:
-    """One transaction that changes the truth. ``now`` is the time of everything in it, never before an earlier write's.
-
-    ``before`` is the epoch found at the start.
-    """
-
-    connection: Connection
-    now: datetime
-    before: int
-    _epoch: int | None = None
-    _reasons: dict[str, None] = field(default_factory=dict)
-
-    def epoch(self, reason: str) -> int:
-        """The epoch of this transaction: one above the present one, bumped once, when first asked for."""
-        if self._epoch is None:
-            self._epoch = self.before + 1
-            self.connection.execute(update(t.epoch).where(t.epoch.c.id == 1).values(value=self._epoch))
-        self._reasons[reason] = None
-        return self._epoch
-
-    @property
-    def bumped(self) -> int | None:
-        """The epoch of this transaction if something a read can notice was changed, else None."""
-        return self._epoch
-
-    def close(self) -> None:
-        """Write the log of the epoch; the last statement before the commit."""
-        if self._epoch is not None:
-            row = {"epoch": self._epoch, "at": self.now, "reason": "; ".join(self._reasons)}
-            self.connection.execute(t.epoch_log.insert().values(row))
+class Conflict(Problem):
+    """Two transactions were in each other's way and the database ended this one: nothing of it is there."""
 
 
 def _now() -> datetime:
@@ -90,11 +70,18 @@ class Database:
         self.writer = writer
         self.journal_reader = journal_reader
         self.journal_writer = journal_writer
+        self._looker = reader
+        if self.dialect == "postgresql":
+            self._looker = writer.execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=True)
         self._epochs = EpochReader(url)
-        # SQLite's waiting is by polling; within one process writers queue here instead.
         self._looking = threading.local()
-        self._turn = threading.Lock() if self.dialect == "sqlite" else None
-        self._journal_turn = threading.Lock() if self.dialect == "sqlite" else None
+        # Within one process writers queue here, between processes of one machine at a file; PostgreSQL has a queue of
+        # its own, that of the epoch's row.
+        self._turns: Turns[Transaction] = Turns()
+        self._journal_turns: Turns[None] = Turns()
+        sqlite = self.dialect == "sqlite"
+        self._file_turn = FileTurn(Path(str(url.database))) if sqlite else None
+        self._journal_file_turn = FileTurn(Path(str(journal_url(url).database))) if sqlite else None
 
     @classmethod
     def open(
@@ -120,7 +107,7 @@ class Database:
         else:
             writer = postgresql_engine(registry, pool_size=pool_size, lock_timeout=lock_timeout)
             # A pool of its own: who has an entry to write does not queue behind those who read.
-            journal_writer = postgresql_engine(registry, pool_size=2, lock_timeout=lock_timeout)
+            journal_writer = postgresql_engine(registry, pool_size=JOURNAL_POOL, lock_timeout=lock_timeout)
             reader = writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             journal_reader = reader
         return cls(
@@ -141,25 +128,88 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Write]:
+    def look(self) -> Iterator[Connection]:
+        """A connection that cannot write, for a single statement or several that need not see one state.
+
+        On PostgreSQL it spares the round trips that begin and end a transaction.
+        """
+        with _faults_told(), self._looker.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self, *, shared: bool = False) -> Iterator[Write]:
         """A transaction on the truth: committed at the end, undone by any exception.
 
-        Raises Problem ``unavailable`` when its turn does not come within ``lock_timeout``.
+        ``shared``: for what is done in milliseconds; it may share its commit with others of the kind that wait, and
+        fails by itself all the same. Raises Problem ``unavailable`` when its turn does not come within ``lock_timeout``.
         """
-        with _faults_told(), _turn(self._turn, self.lock_timeout), self.writer.begin() as connection:
-            present = select(t.epoch.c.value).where(t.epoch.c.id == 1).with_for_update()  # no words for it on SQLite
-            before = connection.execute(present).scalar_one()
-            last = connection.execute(select(func.max(t.epoch_log.c.at))).scalar_one_or_none()
-            now = self.clock()
-            write = Write(connection, max(now, last) if last else now, before)
-            yield write
-            write.close()
+        with _faults_told():
+            transaction = self._turns.take(self.lock_timeout, joins=shared)
+            if transaction is None:
+                try:
+                    transaction = self._begun(shared=shared)
+                except BaseException:
+                    self._turns.end()
+                    raise
+            try:
+                write = transaction.begin(self.clock())
+                yield write
+                transaction.keep(write)
+            except BaseException:
+                transaction.undo()
+                with suppress(Exception):  # the fault that came first is told
+                    self._go_on(transaction)
+                # What was refused was judged by what the others wrote: it is told only when that is there.
+                transaction.wait()
+                raise
+            self._go_on(transaction)
+            transaction.wait()
+
+    def _begun(self, *, shared: bool) -> Transaction:
+        if self._file_turn is None:
+            return Transaction(self.writer, shared=shared)
+        turn = ExitStack()
+        turn.enter_context(self._file_turn.taken(self.lock_timeout))
+        try:
+            return Transaction(self.writer, shared=shared, ended=turn.close)
+        except BaseException:
+            turn.close()
+            raise
+
+    def _go_on(self, transaction: Transaction) -> None:
+        if transaction.open and self._turns.hand_on(transaction):
+            return
+        try:
+            transaction.end()
+        finally:
+            self._turns.end()
+
+    def again(self, errand: Callable[[], T]) -> T:
+        """What ``errand`` gives, tried again where the database ended it for the sake of another transaction.
+
+        For errands of which nothing is there when they fail.
+        """
+        for trial in range(1, _TRIALS):
+            try:
+                return errand()
+            except Conflict:
+                time.sleep(random.uniform(0.0, 0.01 * 2**trial))  # noqa: S311 - to be out of step with the other
+        return errand()
 
     @contextmanager
     def journal(self) -> Iterator[Connection]:
         """A transaction on the journal tables: committed at the end. Never waits for ``write``."""
-        with _faults_told(), _turn(self._journal_turn, self.lock_timeout), self.journal_writer.begin() as connection:
-            yield connection
+        with _faults_told():
+            if self._journal_file_turn is None:
+                with self.journal_writer.begin() as connection:
+                    yield connection
+                return
+            self._journal_turns.take(self.lock_timeout)
+            try:
+                with self._journal_file_turn.taken(self.lock_timeout), self.journal_writer.begin() as connection:
+                    yield connection
+            finally:
+                self._journal_turns.end()
 
     @contextmanager
     def read_journal(self) -> Iterator[Connection]:
@@ -187,21 +237,11 @@ class Database:
     def close(self) -> None:
         """Give back every connection. The database can not be used afterwards."""
         self._epochs.close()
+        for turn in (self._file_turn, self._journal_file_turn):
+            if turn is not None:
+                turn.close()
         for engine in (self.reader, self.writer, self.journal_reader, self.journal_writer):
             engine.dispose()
-
-
-@contextmanager
-def _turn(lock: threading.Lock | None, seconds: float) -> Iterator[None]:
-    if lock is None:
-        yield
-        return
-    if not lock.acquire(timeout=seconds):
-        raise Problem("unavailable", "写入排队超时，请稍后重试 (the wait for a write's turn was too long; try again)")
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -209,6 +249,11 @@ def _faults_told() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeoutError, sqlite3.OperationalError, psycopg.OperationalError) as fault:
-        raise Problem(
+        refusal = Conflict if _state(fault) in _TRANSIENT else Problem
+        raise refusal(
             "unavailable", "数据库暂不可用，请稍后重试 (the database is not available at present; try again)"
         ) from fault
+
+
+def _state(fault: Exception) -> str | None:
+    return getattr(getattr(fault, "orig", fault), "sqlstate", None)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.exc import DisconnectionError
 
 BUSY_SECONDS = 30.0
+JOURNAL_POOL = 2
+_TRUSTED_SECONDS = 1.0
 
 
 def checked_url(url: str) -> URL:
@@ -69,14 +74,29 @@ def postgresql_engine(url: URL, *, pool_size: int, lock_timeout: float) -> Engin
     options = (
         f"-c timezone=UTC -c lock_timeout={round(lock_timeout * 1000)} -c idle_in_transaction_session_timeout=600000"
     )
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         pool_timeout=lock_timeout,
         connect_args={"options": options, "application_name": "township", "connect_timeout": 10},
     )
+
+    @event.listens_for(engine, "checkin")
+    def given_back(_connection: Any, record: Any) -> None:
+        record.info["at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look(connection: Any, record: Any, _proxy: Any) -> None:
+        # Whether it still lives is asked only after a while: under load every question would cost a round trip.
+        if time.monotonic() - record.info.get("at", math.inf) > _TRUSTED_SECONDS:
+            try:
+                connection.execute("SELECT 1")
+                connection.rollback()
+            except Exception as fault:
+                raise DisconnectionError from fault  # the pool makes another
+
+    return engine
 
 
 def migration_engines(url: str) -> list[Engine]:

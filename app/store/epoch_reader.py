@@ -13,7 +13,7 @@ from app.errors import Problem
 from app.store.engines import BUSY_SECONDS
 
 _QUESTION = "SELECT value FROM epoch WHERE id = 1"
-_KEPT = 8
+KEPT = 8  # bare connections kept by one process
 
 _Connection = sqlite3.Connection | psycopg.Connection[tuple[int]]
 
@@ -55,7 +55,7 @@ class EpochReader:
         row = connection.execute(_QUESTION).fetchone()
         if row is None:
             raise sqlite3.DatabaseError("the epoch row is missing")
-        if self._closed or len(self._free) >= _KEPT:
+        if self._closed or len(self._free) >= KEPT:
             _discard(connection)
         else:
             self._free.append(connection)

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Text, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.catalogue.periods import Period
 from app.catalogue.values import Reported
 from app.intake.packed import HeldValues, PackedValues
 from app.intake.records import ChangeSet, HeldRecord, RecordChange, RecordKey
 from app.policy.scopes import Permit
-from app.store import bulk
+from app.store import bulk, epochs
 from app.store import tables as t
 from app.store.authority import demand
 from app.store.database import Write
@@ -86,17 +88,20 @@ def held(cx: Connection, dataset: str, keys: Iterable[RecordKey]) -> dict[Record
     return found
 
 
-def apply(write: Write, permit: Permit, submission_id: str, dataset: str, changes: ChangeSet) -> int | None:
+def apply(
+    write: Write, permit: Permit, submission_id: str, dataset: str, changes: ChangeSet, none_held: bool = False
+) -> int | None:
     """Write the new and changed records of a submission; gives the epoch, or None where nothing changes.
 
-    The submission's row must be there. Read ``held`` within this same write, so that nothing comes between.
+    ``none_held``: nothing at all is held at their places, withdrawn or not. The submission's row must be
+    there; read ``held`` within this same write, so that nothing comes between.
     Raises ForgedError if the permit is for something else.
     """
     demand(permit, "submit", dataset)
     given: list[RecordChange] = [*changes.new, *changes.changed]
     if not given:
         return None
-    epoch = write.epoch(f"submission {submission_id}")
+    epoch = epoch_of(write, submission_id)
     for start in range(0, len(given), _BATCH):  # the texts of all at once would be most of the memory
         rows = [
             (
@@ -113,8 +118,13 @@ def apply(write: Write, permit: Permit, submission_id: str, dataset: str, change
             )
             for change in given[start : start + _BATCH]
         ]
-        _replace(write, dataset, rows, epoch)
+        _replace(write, dataset, rows, epoch, none_held=none_held)
     return epoch
+
+
+def epoch_of(write: Write, submission_id: str) -> int:
+    """The epoch at which a submission's records are written, within its write."""
+    return write.epoch(f"{epochs.SUBMISSION} {submission_id}")
 
 
 def withdraw(
@@ -126,24 +136,22 @@ def withdraw(
     present = held(write.connection, dataset, [place]).get(place)
     if present is None or present.withdrawn:
         return None
-    epoch = write.epoch(f"withdrawal {dataset}")
+    epoch = write.epoch(f"{epochs.WITHDRAWAL} {dataset}")
     row = (dataset, region_id, period.ordinal, period.year, key_text(key), "{}", None, epoch, True, reason)
     _replace(write, dataset, [row], epoch)
     return epoch
 
 
-def _replace(write: Write, dataset: str, rows: Sequence[tuple[Any, ...]], epoch: int) -> None:
-    bulk.supersede(write.connection, dataset, [(row[1], row[2], row[4]) for row in rows], epoch)
+def _replace(
+    write: Write, dataset: str, rows: Sequence[tuple[Any, ...]], epoch: int, *, none_held: bool = False
+) -> None:
+    if not none_held:
+        bulk.supersede(write.connection, dataset, [(row[1], row[2], row[4]) for row in rows], epoch)
     bulk.insert(write.connection, t.record_version, _NEW_VERSION, rows)
     years = sorted({row[3] for row in rows})
-    present = set(
-        write.connection.execute(
-            select(_P.year).where(_P.dataset == dataset, _P.epoch == epoch, _P.year.in_(years))
-        ).scalars()
-    )
-    parts = [{"dataset": dataset, "year": year, "epoch": epoch} for year in years if year not in present]
-    if parts:
-        write.connection.execute(t.part_revision.insert(), parts)
+    insert = postgresql_insert if write.connection.dialect.name == "postgresql" else sqlite_insert
+    parts = [{"dataset": dataset, "year": year, "epoch": epoch} for year in years]
+    write.connection.execute(insert(t.part_revision).on_conflict_do_nothing(), parts)
 
 
 def part_rows(cx: Connection, dataset: str, year: int, at_epoch: int) -> Iterator[PartRow]:
@@ -188,11 +196,16 @@ def part_changes(cx: Connection, dataset: str, year: int, since_epoch: int, at_e
     return PartChange(list(cx.execute(gone).scalars()), [PartRow._make(row) for row in cx.execute(came)])
 
 
-def part_revisions(cx: Connection, at_epoch: int | None = None) -> dict[tuple[str, int], int]:
-    """The revision of every part, now or at an epoch: (dataset, year) → the epoch that last changed it."""
+def part_revisions(cx: Connection, at_epoch: int | None = None, after: int = 0) -> dict[tuple[str, int], int]:
+    """The revision of every part, now or at an epoch: (dataset, year) → the epoch that last changed it.
+
+    ``after``: only of the parts that were changed after that epoch.
+    """
     newest = select(_P.dataset, _P.year, func.max(_P.epoch)).group_by(_P.dataset, _P.year)
     if at_epoch is not None:
         newest = newest.where(_P.epoch <= at_epoch)
+    if after:
+        newest = newest.where(_P.epoch > after)
     return {(dataset, year): revision for dataset, year, revision in cx.execute(newest)}
 
 
