@@ -34,7 +34,7 @@ from bench.comparison.parties import Party
 from bench.comparison.processes import Processes, end_with_parent
 from bench.comparison.report import report
 from bench.comparison.rounds import Measuring, rounds
-from bench.comparison.seen import PLAIN, READS, Run
+from bench.comparison.seen import PLAIN, READS, UPLOADS, Run
 from bench.comparison.tables import PAGE, page_starts
 from tests.fixtures.postgresql import start_server
 
@@ -66,7 +66,7 @@ class Size:
     minutes: float
 
 
-FULL = Size(2_400, 60, 5, 1.5, 10_000, 3, 7.0)
+FULL = Size(2_400, 60, 5, 1.5, 10_000, 2, 7.0)
 SMALL = Size(240, 20, 2, 0.5, 1_000, 2, 0.9)
 
 
@@ -242,8 +242,15 @@ def all_rounds(size: Size, all_of: Arranged, measuring: Measuring, until: float)
     }
     rounds(size.rounds, until - 60 * size.minutes / 8, lambda turn: measuring.after_writes(turn, all_of.keys, paths))
     say("reads after writes are done")
-    books = [ours.workbook(all_of.places, size.rows, shift) for shift in (1, 2)]
-    rounds(size.uploads, until, lambda turn: measuring.uploads(turn, books, all_of.keys, PLAIN_KEY))
+
+    def uploading(turn: int) -> None:
+        # Months before the first are held by nobody; those from the first on are, with figures of other shifts.
+        new = ours.workbook(all_of.places, size.rows, 0, -ours.UPLOAD_MONTHS * (turn + 1))
+        changed = ours.workbook(all_of.places, size.rows, turn + 1)
+        for upload, book in zip(UPLOADS, (new, changed), strict=True):
+            measuring.uploads(turn, upload, book, all_of.keys, PLAIN_KEY)
+
+    rounds(size.uploads, until, uploading)
     say("uploads are done")
     return done
 

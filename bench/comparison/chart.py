@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from bench.comparison.seen import AGAIN, CSV_AGAIN, CSV_FIRST, FIRST, PAGES, RECORDS, UPLOAD, Seen
+from bench.comparison.seen import AGAIN, CSV_AGAIN, CSV_FIRST, FIRST, PAGES, RECORDS, UPLOADS, Seen
 
 PANELS = (
     (FIRST, "s", True), (AGAIN, "s", True), (CSV_FIRST, "s", True), (CSV_AGAIN, "s", True),
-    (PAGES, "a second", False), (RECORDS, "a second", False), (UPLOAD, "s", True),
+    (PAGES, "a second", False), (RECORDS, "a second", False), *((upload, "s", True) for upload in UPLOADS),
 )  # fmt: skip
 WIDTH, NAMES, BARS, LINE = 860, 250, 480, 20
 

@@ -124,15 +124,18 @@ def write_one(server: Running, keys: Keys, country: Country, figure: int) -> Non
     posted(server, "/v1/submissions", keys.clerk, body, "application/json")
 
 
-def workbook(country: Country, rows: int, shift: int) -> bytes:
-    """An xlsx with so many records of the first months, other figures than ``shift`` 0 gives. Raises ValueError for too many."""
+def workbook(country: Country, rows: int, shift: int, first: int = 0) -> bytes:
+    """An xlsx with so many records, those of UPLOAD_MONTHS months from ``first`` on, with the figures of ``shift``.
+
+    Raises ValueError for more rows than the townships have records in so many months.
+    """
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
         sheet = book.add_worksheet("数据")
         sheet.write_row(0, 0, ["region", "period", *(f"e{n}" for n in range(ELEMENTS))])
         line = 0
         for township in country.townships:
-            for month in range(UPLOAD_MONTHS):
+            for month in range(first, first + UPLOAD_MONTHS):
                 if line == rows:
                     break
                 line += 1

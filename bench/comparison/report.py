@@ -15,13 +15,14 @@ from bench.comparison.seen import (
     PAGES,
     READS,
     RECORDS,
-    UPLOAD,
+    UPLOADS,
     Goal,
     Run,
     Seen,
     Spread,
 )
 
+BUSY = 0.7
 DATABASES = ("SQLite", "PostgreSQL")
 HEAD = """# Beside its peers
 
@@ -47,14 +48,14 @@ NOT_PROVED = """## What this does not prove
 - The data is made by arithmetic: its values repeat more than life's do.
 - pgbench's clients are in C and speak PostgreSQL's own protocol; pages repeat in all parties, so that kept pages are met again.
 - Datasette and roapi read floating-point columns and are not asked to be exact. roapi's pages are unsorted, by offset.
-- The upload changes records that are held; the plain service keeps a row of history each as the registry does, without findings by cell.
+- The plain service keeps a row of history for each row of an upload as the registry does, but no findings by cell.
 - Sustained uploads with readers on are another command, `python -m bench.load`.
 """
 
 
 def report(run: Run, picture: str | None) -> str:
     """The whole page in Markdown. ``picture``: the chart's file beside it."""
-    parts = [HEAD, f"{run.size}.\n"]
+    parts = [HEAD, f"{run.size}.\n", *_doubts(run)]
     if picture:
         parts.append(f"![The chart of the medians]({picture})\n")
     parts += [
@@ -66,7 +67,7 @@ def report(run: Run, picture: str | None) -> str:
     parts += ["## Answers a second\n", _rates(run)]
     after = [f"{read} {when}" for read in READS for when in (ALONE, AFTER)]
     parts += ["## Reading right after one township has reported, milliseconds\n", _spreads(run.seen, after, 1, 1_000)]
-    parts += ["## Upload of a workbook, seconds\n", _spreads(run.seen, (UPLOAD,), 2)]
+    parts += ["## Upload of a workbook, seconds\n", _spreads(run.seen, UPLOADS, 2)]
     memory = [[name, f"{began >> 20:,}", f"{most >> 20:,}"] for name, (began, most) in run.memory.items()]
     parts += ["## Memory of the servers, MiB\n", table(["party", "when it began to listen", "most"], memory)]
     parts += [
@@ -80,6 +81,16 @@ def report(run: Run, picture: str | None) -> str:
         parts += ["## Notes of this run\n", _lines(run.notes)]
     parts.append(NOT_PROVED)
     return "\n".join(parts)
+
+
+def _doubts(run: Run) -> list[str]:
+    """What takes the worth from all of it, said before anything else."""
+    before = run.machine.get("load average before", "0").split()[0]
+    if float(before) <= BUSY:
+        return []
+    return [
+        f"**The machine was busy with other things (load average {before} before anything was started): a trial, no measurement.**\n"
+    ]
 
 
 def goals(seen: Seen) -> str:

@@ -29,7 +29,6 @@ from bench.comparison.seen import (
     PLAIN,
     READS,
     RECORDS,
-    UPLOAD,
     Seen,
 )
 from bench.comparison.tables import PAGE, bare
@@ -188,24 +187,17 @@ class Measuring:
                 ours.write_one(party.server, keys[name], self.country, figure)
                 self.tried(f"{read} {AFTER}", name, turn, lambda order=order: _seconds(order))  # type: ignore[misc]
 
-    def uploads(self, turn: int, books: Sequence[bytes], keys: Mapping[str, ours.Keys], plain_key: str) -> None:
-        book = books[turn % len(books)]
+    def uploads(self, turn: int, upload: str, book: bytes, keys: Mapping[str, ours.Keys], plain_key: str) -> None:
+        """The workbook given to everybody who takes one; ``upload`` is the measure."""
+        body, kind = ours.form({"dataset": "figures", "mode": "apply"}, book)
 
-        def reported(party: Party) -> Callable[[], None]:
-            body, kind = ours.form({"dataset": "figures", "mode": "apply"}, book)
-            key = keys[party.name].clerk
+        def reported(party: Party, path: str, key: str) -> Callable[[], None]:
             return lambda: self.tried(
-                UPLOAD, party.name, turn, lambda: ours.posted(party.server, "/v1/submissions", key, body, kind)[0]
+                upload, party.name, turn, lambda: ours.posted(party.server, path, key, body, kind)[0]
             )
 
-        def plainly(party: Party) -> Callable[[], None]:
-            body, kind = ours.form({}, book)
-            return lambda: self.tried(
-                UPLOAD, PLAIN, turn, lambda: ours.posted(party.server, "/uploads", plain_key, body, kind)[0]
-            )
-
-        errands = [reported(party) for party in self.registries.values()]
-        errands += [plainly(peer) for peer in self.peers if peer.name == PLAIN]
+        errands = [reported(party, "/v1/submissions", keys[name].clerk) for name, party in self.registries.items()]
+        errands += [reported(peer, "/uploads", plain_key) for peer in self.peers if peer.name == PLAIN]
         self._in_turn(errands, turn)
 
     @staticmethod

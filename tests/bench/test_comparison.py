@@ -8,6 +8,7 @@ import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -135,6 +136,13 @@ def test_a_report_shows_every_party_and_judgement():
     assert f"| {SQLITE} | 100 | 2,500 |" in text
     assert "![The chart of the medians](performance.svg)" in text
     assert goals(seen) in text
+
+
+def test_a_busy_machine_is_said_first():
+    quiet = run(Seen())
+    busy = replace(quiet, machine={"load average before": "2.50 2.00 1.00"})
+    assert "a trial, no measurement" not in report(quiet, None)
+    assert report(busy, None).index("load average 2.50") < report(busy, None).index("## Goals")
 
 
 def test_the_chart_is_well_formed_and_has_the_best_first():
