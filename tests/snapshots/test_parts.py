@@ -2,11 +2,13 @@ import json
 import multiprocessing
 import os
 import shutil
+import sys
 import threading
 import time
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -299,3 +301,13 @@ def test_a_dataset_code_cannot_lead_out_of_the_folder(tmp_path):
     inner = tmp_path / "inner"
     open_part(inner, of=replace(LAND, code="../../x"))
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [p for p in inner.rglob("*") if p.is_file()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is mapped on Linux")
+def test_the_columns_of_a_part_lie_in_its_file(tmp_path):
+    part = open_part(tmp_path)
+    file = str(only_file(tmp_path))
+    maps = [line.split()[0].split("-") for line in Path("/proc/self/maps").read_text().splitlines() if file in line]
+    for code in ("region", "_version", "area", "since"):
+        address = part.frame.get_column(code).to_arrow().buffers()[-1].address  # handed over without a copy
+        assert any(int(start, 16) <= address < int(end, 16) for start, end in maps), code
