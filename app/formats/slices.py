@@ -21,7 +21,7 @@ def written(frame: pl.DataFrame, size: int, write: Callable[[int, pl.DataFrame],
     begun: deque[Future[bytes]] = deque()
     try:
         for start in range(0, frame.height, size):
-            begun.append(_writers().submit(write, start, frame.slice(start, size)))
+            begun.append(writers().submit(write, start, frame.slice(start, size)))
             if len(begun) > _AHEAD:
                 yield begun.popleft().result()
         while begun:
@@ -32,6 +32,6 @@ def written(frame: pl.DataFrame, size: int, write: Callable[[int, pl.DataFrame],
 
 
 @cache
-def _writers() -> ThreadPoolExecutor:
+def writers() -> ThreadPoolExecutor:
     """Made when it is first needed: threads do not survive the fork of a worker."""
     return ThreadPoolExecutor(_AHEAD, "writing")

@@ -9,12 +9,23 @@ import polars as pl
 
 from app.formats.fields import column_name
 from app.formats.writing_arrow import write_arrow, write_parquet
-from app.formats.writing_csv import write_csv
-from app.formats.writing_json import json_records, write_json, write_ndjson
+from app.formats.writing_csv import csv_head, csv_rows, write_csv
+from app.formats.writing_json import json_records, ndjson_rows, write_json, write_ndjson
 from app.formats.writing_xlsx import write_xlsx
 from app.mapping.plan import OutputField
 
 __all__ = ["FORMATS", "Format", "column_name", "json_records"]
+
+Rows = Callable[[Sequence[OutputField], pl.DataFrame], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """How a format of lines is written: ``head`` once, then the ``rows`` of any slices one after the other."""
+
+    head: Callable[[Sequence[OutputField]], bytes]
+    rows: Rows
+
 
 Writer = Callable[[Sequence[OutputField], pl.DataFrame], Iterator[bytes]]
 
@@ -35,6 +46,7 @@ class Format:
     description_en: str
     write: Writer
     packed: bool = False
+    lines: Lines | None = None
 
 
 FORMATS: Mapping[str, Format] = {
@@ -57,6 +69,7 @@ FORMATS: Mapping[str, Format] = {
             "每行一个 JSON 对象",
             "One JSON object a line",
             write_ndjson,
+            lines=Lines(lambda _: b"", ndjson_rows),
         ),
         Format(
             "csv",
@@ -66,6 +79,7 @@ FORMATS: Mapping[str, Format] = {
             "逗号分隔，UTF-8，首行为字段名；会被当作公式的文字前加撇号",
             "Comma-separated UTF-8 with the field names first; texts that would run as formulas get an apostrophe",
             write_csv,
+            lines=Lines(csv_head, csv_rows),
         ),
         Format(
             "arrow",

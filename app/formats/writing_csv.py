@@ -21,17 +21,23 @@ def write_csv(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[by
     """Header and rows, in pieces. Numbers in their shortest exact form; texts that a spreadsheet would run are made
     harmless with an apostrophe.
     """
+    yield csv_head(fields)
+    yield from written(frame, SLICE, lambda _, piece: csv_rows(fields, piece))
+
+
+def csv_head(fields: Sequence[OutputField]) -> bytes:
+    """The line of the field names."""
     header = io.StringIO()
     csv.writer(header, lineterminator=_LINE_END).writerow(harmless(field.name) for field in fields)
-    yield header.getvalue().encode()
+    return header.getvalue().encode()
+
+
+def csv_rows(fields: Sequence[OutputField], frame: pl.DataFrame) -> bytes:
+    """The lines of all rows of ``frame`` at once, without a header."""
     guarded = [harmless_column(pl.col(str(i))) for i, field in enumerate(fields) if field.kind == "text"]
-
-    def write(_: int, rows: pl.DataFrame) -> bytes:
-        piece = texts(fields, rows).with_columns(guarded)
-        if len(fields) == 1:
-            piece = piece.fill_null("")  # an empty text is quoted; a line with nothing on it would be passed over
-        sink = io.BytesIO()
-        piece.write_csv(sink, include_header=False, line_terminator=_LINE_END)
-        return sink.getvalue()
-
-    yield from written(frame, SLICE, write)
+    piece = texts(fields, frame).with_columns(guarded)
+    if len(fields) == 1:
+        piece = piece.fill_null("")  # an empty text is quoted; a line with nothing on it would be passed over
+    sink = io.BytesIO()
+    piece.write_csv(sink, include_header=False, line_terminator=_LINE_END)
+    return sink.getvalue()

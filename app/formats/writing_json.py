@@ -49,7 +49,12 @@ def write_json(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[b
 
 def write_ndjson(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[bytes]:
     """One object a line, in pieces."""
-    yield from written(frame, SLICE, lambda _, piece: _records(fields, piece, "\n"))
+    yield from written(frame, SLICE, lambda _, piece: ndjson_rows(fields, piece))
+
+
+def ndjson_rows(fields: Sequence[OutputField], frame: pl.DataFrame) -> bytes:
+    """The lines of all rows of ``frame`` at once."""
+    return _records(fields, frame, "\n") if frame.height else b""
 
 
 def _records(fields: Sequence[OutputField], frame: pl.DataFrame, end: str) -> bytes:

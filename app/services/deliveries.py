@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
 import orjson
+import polars as pl
 
 from app.errors import Problem
 from app.formats.encoding import CODINGS, IDENTITY, SMALLEST, Codings, packed, worth_packing
 from app.formats.writing import Format
+from app.mapping.plan import OutputField
 from app.services.answers import Answer, matches, tag_in_coding
 from app.services.kept_answers import Identity, KeptAnswer, KeptAnswers, Told, makers
 from app.services.questions import Question
+from app.services.row_by_row import Stretch
+from app.services.written_before import WrittenBefore
 
 _CHUNK = 1024 * 1024
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))", re.IGNORECASE)
-Make = Callable[[], Iterator[bytes]]
+Make = Callable[[str], Iterator[bytes]]  # the bytes before any coding, for one who wants them in this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Deliveries:
 
     def __init__(self, kept: KeptAnswers) -> None:
         self._kept = kept
+        self._before = WrittenBefore()
 
     def unchanged(self, key: str, form: Format, wanted: Wanted) -> Answer | None:
         """304, where the reader has the answer of this key: said from memory, and nothing is loaded for it."""
@@ -69,12 +74,30 @@ class Deliveries:
             plain = self._kept.find(key, IDENTITY)
             file = plain.open() if plain is not None else None
             if file is not None and plain is not None:
-                return self._made(key, form, told, lambda: _Stretch(file, 0, plain.size), wanted)
+                return self._made(key, form, told, lambda _: _Stretch(file, 0, plain.size), wanted)
         return None if found is None else _from_file(found, form, coding, wanted)
 
     def first(self, key: str, form: Format, told: Told, make: Make, wanted: Wanted) -> Answer:
         """The answer made now, and kept while it is sent."""
         return _unchanged(told, form, wanted) or self._made(key, form, told, make, wanted)
+
+    def lines(
+        self,
+        kind: Hashable,
+        key: str,
+        form: Format,
+        fields: Sequence[OutputField],
+        frame: pl.DataFrame,
+        parts: Sequence[Stretch],
+        coding: str,
+    ) -> Iterator[bytes]:
+        """What ``form`` writes of the whole ``frame``; stretches that stand in the last answer of this kind are taken
+        from there.
+        """
+        if form.lines is None or not parts or not self._kept.keeps:
+            return form.write(fields, frame)
+        path = self._kept.path(key, IDENTITY) if coding == IDENTITY else None
+        return self._before.pieces((kind, form.name), path, form.lines, fields, frame, parts)
 
     def whole(self, key: str | None, form: Format, told: Told, body: bytes, wanted: Wanted) -> Answer:
         """An answer whose bytes are there; kept where there is a key and they are many."""
@@ -85,7 +108,7 @@ class Deliveries:
             self._kept.remember(key, told)
             return unchanged
         coding = _coding(told, form, wanted)
-        found = self._kept.made(key, coding, told, *_coded(lambda: iter([body]), coding))
+        found = self._kept.made(key, coding, told, *_coded(lambda _: iter([body]), coding))
         answer = None if found is None else _from_file(found, form, coding, wanted)
         return answer or self.page(key, form, told, body, wanted)
 
@@ -152,7 +175,7 @@ def _coding(told: Told, form: Format, wanted: Wanted) -> str:
 
 def _coded(make: Make, coding: str) -> tuple[Iterator[bytes], Identity]:
     identity = Identity()
-    pieces = identity.passing(make())
+    pieces = identity.passing(make(coding))
     return (pieces if coding == IDENTITY else packed(pieces, coding)), identity
 
 

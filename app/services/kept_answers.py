@@ -26,6 +26,8 @@ from typing import IO, Any, cast
 
 import orjson
 
+from app.formats.encoding import IDENTITY
+
 _SUFFIX = ".answer"
 _TEMPORARY = ".partial"
 _END = b"township-answer1"
@@ -110,7 +112,7 @@ class KeptAnswers:
         """The answer in that coding, whole; None where it is not kept. One that is damaged is deleted."""
         if not self.keeps:
             return None
-        path = self._path(key, coding)
+        path = self.path(key, coding)
         with self._lock:
             found = self._whole.get((key, coding))
         if found is not None and found.place != _place(path):  # deleted, made anew, or cut off since it was checked
@@ -119,11 +121,7 @@ class KeptAnswers:
             found = _read(path)
             if found is None:
                 return None
-            with self._lock:
-                self._whole[key, coding] = found
-                while len(self._whole) > _TOLD_AT_ONCE:
-                    self._whole.popitem(last=False)
-            self.remember(key, found.told)
+            self._checked(key, coding, found)
         self._note_use(path)
         return found
 
@@ -135,14 +133,14 @@ class KeptAnswers:
         Nothing is kept of an answer that breaks off, nor of one that has no room, which goes on all the same.
         """
         self.remember(key, told)
-        draft = _Draft.begin(self._path(key, coding), self._limit) if self.keeps else None
+        draft = _Draft.begin(self.path(key, coding), self._limit, plain=coding == IDENTITY) if self.keeps else None
         try:
             for piece in pieces:
                 if draft is not None and not draft.add(piece):
                     draft = None
                 yield piece
             if draft is not None and draft.finish(told, identity):
-                self._forget((key, coding))
+                self._checked(key, coding, draft.kept(told, identity))  # its bytes were here a moment ago
                 self._make_room()
         finally:
             if draft is not None:
@@ -154,12 +152,16 @@ class KeptAnswers:
             pass
         return self.find(key, coding)
 
-    def _path(self, key: str, coding: str) -> Path:
+    def path(self, key: str, coding: str) -> Path:
+        """Where the answer will stand."""
         return self._folder / f"{key}.{coding}{_SUFFIX}"
 
-    def _forget(self, name: tuple[str, str]) -> None:
+    def _checked(self, key: str, coding: str, found: KeptAnswer) -> None:
         with self._lock:
-            self._whole.pop(name, None)
+            self._whole[key, coding] = found
+            while len(self._whole) > _TOLD_AT_ONCE:
+                self._whole.popitem(last=False)
+        self.remember(key, found.told)
 
     def _note_use(self, path: Path) -> None:
         now = time.monotonic()
@@ -211,18 +213,18 @@ class Identity:
 class _Draft:
     """A file on its way: under a temporary name until it is whole."""
 
-    def __init__(self, final: Path, temporary: Path, file: IO[bytes], limit: int) -> None:
+    def __init__(self, final: Path, temporary: Path, file: IO[bytes], limit: int, *, plain: bool) -> None:
         self._final, self._temporary, self._file = final, temporary, file
         self._limit = limit
         self._size = 0
-        self._digest = hashlib.sha256()
+        self._digest = None if plain else hashlib.sha256()  # of plain bytes the digest is taken already
 
     @classmethod
-    def begin(cls, final: Path, limit: int) -> _Draft | None:
+    def begin(cls, final: Path, limit: int, *, plain: bool) -> _Draft | None:
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             temporary = final.parent / f"{os.getpid()}-{secrets.token_hex(8)}{_TEMPORARY}"
-            return cls(final, temporary, temporary.open("xb", buffering=0), limit)
+            return cls(final, temporary, temporary.open("xb", buffering=0), limit, plain=plain)
         except OSError as error:
             _log.warning("an answer is not kept: %s", error)
             return None
@@ -239,7 +241,8 @@ class _Draft:
             _log.warning("an answer is not kept: %s", error)
             self.drop()
             return False
-        self._digest.update(piece)
+        if self._digest is not None:
+            self._digest.update(piece)
         return True
 
     def finish(self, told: Told, identity: Identity) -> bool:
@@ -252,7 +255,7 @@ class _Draft:
                 "large": told.large,
                 "streamed": told.streamed,
                 "size": self._size,
-                "digest": self._digest.hexdigest(),
+                "digest": identity.sha256() if self._digest is None else self._digest.hexdigest(),
                 "sha256": identity.sha256(),
                 "length": identity.length,
             }
@@ -265,6 +268,10 @@ class _Draft:
             _log.warning("an answer is not kept: %s", error)
             return False
         return True
+
+    def kept(self, told: Told, identity: Identity) -> KeptAnswer:
+        """What was written, once it is whole."""
+        return KeptAnswer(self._final, told, self._size, identity.sha256(), identity.length, _place(self._final))
 
     def drop(self) -> None:
         self._file.close()

@@ -34,6 +34,7 @@ from app.services.questions import LARGEST_PAGE, PAGE, Question, Span, period_ex
 from app.services.receipts import Asked, Receipts
 from app.services.registry import Registry, State
 from app.services.rendered import RenderedRecords
+from app.services.row_by_row import Stretch
 from app.services.view_drafts import coming_end
 from app.services.visible_views import VisibleView, require_coverage, visible_view
 
@@ -63,6 +64,8 @@ class Chosen:
     remarks: Sequence[str] = ()
     whole: str | None = None
     """The digest of the mapped frame, where all of its rows and fields are asked for in its own order."""
+    parts: Sequence[Stretch] = ()
+    """The stretches of the mapped frame."""
 
     def annotated(self, frame: pl.DataFrame) -> Iterator[bytes] | None:
         """The records of ``frame`` with their notes, one object each; None where no notes were asked for."""
@@ -175,7 +178,7 @@ class ViewReader:
                 check_annotated(question, fields)
                 notes = partial(notes_of, self._registry, state, view, today, question, fields)
             whole = shown.digest if rows is shown.mapped.frame and question.fields is None else None
-            chosen = Chosen(rows, fields, sort, notes, shown.mapped.notes, whole)
+            chosen = Chosen(rows, fields, sort, notes, shown.mapped.notes, whole, shown.parts)
             made = self._page if question.format == "json" else self._whole
             answer = made(view, name, chosen, question, position, wanted, place)
         answer.headers = {**answer.headers, **coming_end(state, view)}
@@ -287,7 +290,11 @@ class ViewReader:
         annotated = chosen.annotated(frame)
         if annotated is None and place is not None and frame.height > _AT_ONCE:
             told = Told(_etag_of_stream(form.name, chosen, frame), headers, frame.height, said, True, True)
-            return self._deliveries.first(place, form, told, partial(form.write, chosen.fields, frame), wanted)
+            # The digests of the stretches are of the whole frame, so they tell nothing of a part of it.
+            parts = chosen.parts if chosen.whole is not None and frame.height == chosen.frame.height else ()
+            kind = (view.spec.code, view.version, view.scope.fingerprint)
+            make = partial(self._deliveries.lines, kind, place, form, chosen.fields, frame, parts)
+            return self._deliveries.first(place, form, told, make, wanted)
         pieces = form.write(chosen.fields, frame) if annotated is None else (record + b"\n" for record in annotated)
         body = b"".join(pieces)
         told = Told(entity_tag(body), headers, frame.height, said, large(len(body), form))
@@ -297,7 +304,7 @@ class ViewReader:
 def _etag_of_stream(name: str, chosen: Chosen, frame: pl.DataFrame) -> str:
     """The bytes are a function of the fields and the frame, so their digest stands for the answer's."""
     fields = [[field.name, field.kind, field.decimals, field.title, field.unit] for field in chosen.fields]
-    if chosen.whole is not None and frame is chosen.frame:
+    if chosen.whole is not None and frame.height == chosen.frame.height:
         return entity_tag(name, orjson.dumps(fields), chosen.whole)
     shown = frame.select([f"field:{field.name}" for field in chosen.fields])
     return entity_tag(name, orjson.dumps(fields), frame_digest(shown))

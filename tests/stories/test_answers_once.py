@@ -210,7 +210,7 @@ def test_an_answer_broken_off_is_not_kept(house: House) -> None:
         yield b"half"
         raise OSError("broken")
 
-    form = replace(FORMATS["ndjson"], write=breaking)
+    form = replace(FORMATS["ndjson"], write=breaking, lines=None)
     with patch.dict(cast("dict[str, Any]", FORMATS), {"ndjson": form}), pytest.raises(httpx.RemoteProtocolError):
         get(reader)
     assert kept(house) == []
