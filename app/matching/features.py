@@ -188,6 +188,9 @@ def _against(column: ReadColumn, entry: Entry, name: Name, index: MatchIndex) ->
     if said and entry.support & POPULATIONS and not said & entry.support:
         clashes.append((min(said), min(entry.support & POPULATIONS)))
     clashes += _two_places(column, entry, index)
+    # A form about the hotline does not mean petitions, though the element may be called without its subject.
+    if not entry.domain & (own | column.context):
+        clashes += index.lexicon.exclude(column.titled, entry.domain)
     clashes_above = index.lexicon.exclude(column.above - own, content - own)
     similar = _dice(column.pairs, name.pairs)
     context = (column.above | column.around | column.titled) - own

@@ -106,3 +106,27 @@ def test_what_is_done_of_a_task_is_no_twin_of_the_task():
     )
     pairs = find_twins(MatchIndex.build(replace(catalogue, datasets={"inf": replace(dataset, elements=elements)})))
     assert [(pair.one, pair.other) for pair in pairs] == [("inf.t0", "inf.t2")]
+
+
+def test_a_form_about_the_hotline_does_not_mean_petitions_though_the_name_leaves_the_subject_out(index):
+    catalogue = read_catalogue()
+    dataset = catalogue.datasets["pet"]
+    rate = replace(
+        dataset.elements[0],
+        code="rate",
+        title="信访按期办结率",
+        aliases=("按期办结率",),
+        definition="",
+        unit="%",
+        type="decimal",
+    )
+    elements = tuple(replace(e, title=f"信访{e.title}") for e in dataset.elements)
+    petitions = MatchIndex.build(
+        replace(catalogue, datasets={**catalogue.datasets, "pet": replace(dataset, elements=(*elements, rate))})
+    )
+    columns = (FormColumn("按时办结率", "%"),)
+    hotline, petition = (
+        match_form(Form(title, columns), petitions).columns[0] for title in ("12345热线月报", "信访月报")
+    )
+    assert (hotline.element, hotline.expr) == (None, "hot.hot003 / hot.hot002 * 100")
+    assert petition.element == "pet.rate"
