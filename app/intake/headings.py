@@ -12,6 +12,7 @@ from app.intake.spelling import folded, is_among
 
 SEARCHED_ROWS = 60
 MAX_HEADING_ROWS = 6
+_UNIT_WORDS = frozenset({"单位", "计量单位"})
 
 Weigh = Callable[[str], int]
 """How sure a text is a heading: 0 unknown, 1 a word such as 序号, 2 an element."""
@@ -97,6 +98,7 @@ def find_headings(grid: Grid, spans: Spans, weigh: Weigh, is_unit: Callable[[str
     while first > 0 and best - first < MAX_HEADING_ROWS and _is_group_row(grid, spans, first - 1, best, weigh, width):
         first -= 1
     ignored: set[int] = set()
+    labels: set[tuple[int, int]] = set()  # a word such as 计量单位 that names a row of units heads no column
     while last + 1 < len(grid.rows) and last - best < MAX_HEADING_ROWS:
         kind = _continues(grid, spans, best, last + 1, weigh, is_unit)
         if kind is None:
@@ -104,7 +106,9 @@ def find_headings(grid: Grid, spans: Spans, weigh: Weigh, is_unit: Callable[[str
         last += 1
         if kind == "numbers":
             ignored.add(last)
-    headings = tuple(_heading(grid, spans, first, last, column, ignored) for column in range(width))
+        elif kind == "units":
+            labels |= {(last, column) for column, text in _filled(grid, last)[:1] if _names_units(text)}
+    headings = tuple(_heading(grid, spans, first, last, column, ignored, labels) for column in range(width))
     above = tuple(
         (shown_value(cell) or "").strip()
         for row in grid.rows[:first]
@@ -169,19 +173,43 @@ def _continues(
     texts = [text for _, text in filled]
     if _numbers_columns(grid, spans, best, filled, weigh):
         return "numbers"
-    if _holds_numbers(grid, row) or is_total(texts[0]) or is_note(texts[0]):
+    if _holds_numbers(grid, row) or is_note(texts[0]):
         return None
-    if all(is_unit(folded(text).strip("()")) for text in texts):
+    if _reached_from_above(grid, spans, best, row, filled[0][0]):
+        return "headings"
+    if is_total(texts[0]):
+        return None
+    measures = texts[1:] if _names_units(texts[0]) else texts
+    if measures and all(is_unit(folded(text).strip("()")) for text in measures):
         return "units"
+    return "headings" if _are_headings(grid, spans, best, filled, weigh) else None
+
+
+def _are_headings(grid: Grid, spans: Spans, best: int, filled: list[tuple[int, str]], weigh: Weigh) -> bool:
+    """Whether at least half of these texts are known as headings, and none stands as data below a heading such as 备注."""
     known = [column for column, text in filled if weigh(text) > 0]
     if len(known) * 2 < len(filled):
-        return None
+        return False
     for column, text in filled:
         above = text_at(grid, spans, best, column)
         leads = not spans.covers(best, column) or spans.width(best, column) == 1
         if leads and above and weigh(above) == 1 and weigh(text) == 0:
-            return None
-    return "headings"
+            return False
+    return True
+
+
+def _names_units(text: str) -> bool:
+    return folded(text).strip(":：") in _UNIT_WORDS
+
+
+def _reached_from_above(grid: Grid, spans: Spans, best: int, row: int, columns: int) -> bool:
+    """Whether one of the first columns has its heading merged down into this row, so that 合计 beside it is a heading too."""
+    return any(
+        spans.covers(row, column)
+        and spans.origin(row, column) == spans.origin(best, column)
+        and bool(text_at(grid, spans, best, column))
+        for column in range(columns)
+    )
 
 
 def _numbers_columns(grid: Grid, spans: Spans, best: int, filled: list[tuple[int, str]], weigh: Weigh) -> bool:
@@ -197,12 +225,14 @@ def _numbers_columns(grid: Grid, spans: Spans, best: int, filled: list[tuple[int
     return lettered or (len(texts) > 2 and over_words)
 
 
-def _heading(grid: Grid, spans: Spans, first: int, last: int, column: int, ignored: set[int]) -> Heading:
+def _heading(
+    grid: Grid, spans: Spans, first: int, last: int, column: int, ignored: set[int], labels: set[tuple[int, int]]
+) -> Heading:
     path: list[str] = []
     place = (last, column)
     seen: set[tuple[int, int]] = set()
     for row in range(first, last + 1):
-        if row in ignored:
+        if row in ignored or (row, column) in labels:
             continue
         origin = spans.origin(row, column)
         text = text_at(grid, spans, row, column)

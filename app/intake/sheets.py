@@ -31,7 +31,7 @@ _PASSED_OVER: dict[str, tuple[str, str]] = {
     "empty": ("没有填写任何数据的行", "rows without any figure"),
 }
 _CAPTION_REGION = re.compile(
-    r"(?:填报|报送|填表)?(?:单位|乡镇|街道|地区|区划|乡镇\(街道\)|乡镇（街道）|村|社区)(?:名称)?[:：](.{2,40})"
+    r"(?:填报|报送|填表)?(?:单位|乡镇|街道|地区|区划|乡镇\(街道\)|乡镇（街道）|村|社区)(?:名称)?(?:[(（](?:盖章|公章|签章)[)）])?[:：](.{2,40})"
 )
 _DAY_CAPTION = re.compile(r"日期[:：]")
 _LISTED_ROWS = 10

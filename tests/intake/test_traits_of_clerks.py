@@ -163,3 +163,35 @@ def test_every_fault_of_a_cell_says_what_would_be_accepted_in_both_languages() -
         assert finding.message_en
         assert finding.message != finding.message_en
         assert (finding.sheet, finding.cell) == ("Sheet1", f"{finding.column}{finding.row}")
+
+
+def test_a_total_beside_headings_that_reach_down_is_a_heading() -> None:
+    """常住人口 over 合计 and 其中：, which stands over 男 and 女; the columns before them are merged down over all three rows."""
+    rows: list[list[Any]] = [
+        ["序号", "乡镇（街道）", "常住人口", None, None, "户籍人口（万人）"],
+        [None, None, "合计", "其中：", None, None],
+        [None, None, None, "男", "女", None],
+        ["甲", "乙", 1, 2, 3, 4],
+        [1, CHANGAN, 8, 4, 4, "0.0009"],
+        [None, "合计", 8, 4, 4, None],
+    ]
+
+    def merge(book: Any) -> None:
+        for span in ("A1:A3", "B1:B3", "C1:E1", "C2:C3", "D2:E2", "F1:F3"):
+            book.active.merge_cells(span)
+
+    reading = read(xlsx(rows, change=merge), context())
+    assert errors(reading.findings) == []
+    assert values(reading) == {"430682001": {**THREE["430682001"], "registered_population": 9}}
+
+
+def test_a_row_of_units_may_say_that_it_is_one() -> None:
+    reading = read_table(["乡镇", "常住人口", "户籍人口"], ["计量单位", "人", "万人"], [CHANGAN, 8, "0.0009"])
+    assert errors(reading.findings) == []
+    assert values(reading) == {"430682001": {"resident_population": 8, "registered_population": 9}}
+
+
+def test_whose_seal_a_line_above_the_table_asks_for_is_the_region() -> None:
+    reading = read_table(["填报单位（盖章）：长安街道"], ["常住人口", "户籍人口"], [8, 9])
+    assert errors(reading.findings) == []
+    assert values(reading) == {"430682001": {"resident_population": 8, "registered_population": 9}}
