@@ -85,24 +85,37 @@ def installed_peers() -> Path:
         "-".join(PEERS).replace("==", "-") + f"-py{sys.version_info.major}{sys.version_info.minor}"
     )
     if not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
-        known = shutil.which("uv")
-        steps = (
-            [[known, "venv", "-q", "--python", sys.executable, str(place)],
-             [known, "pip", "install", "-q", "--python", str(place / "bin" / "python"), *PEERS]]
-            if known else
-            [[sys.executable, "-m", "venv", str(place)], [str(place / "bin" / "pip"), "install", "-q", *PEERS]]
-        )  # fmt: skip
-        for step in steps:
-            try:
-                subprocess.run(step, check=True, capture_output=True, timeout=LONGEST_INSTALL)
-            except (OSError, subprocess.SubprocessError) as fault:
-                said = getattr(fault, "stderr", None) or b""
-                told = " ".join(said.decode(errors="replace").split())[-200:]
-                raise Failed(f"could not be installed ({type(fault).__name__}) {told}") from fault
+        said = [_installed(place, steps) for steps in _ways(place)]  # the second way is tried where the first fails
+        if all(said):
+            raise Failed("could not be installed: " + "; ".join(filter(None, said)))
         (place / "complete").touch()
     return place / "bin"
+
+
+def _ways(place: Path) -> list[list[list[str]]]:
+    """With uv, and with what comes with Python."""
+    python, known = str(place / "bin" / "python"), shutil.which("uv")
+    with_uv = [
+        [str(known), "venv", "-q", "--clear", "--python", sys.executable, str(place)],
+        [str(known), "pip", "install", "-q", "--python", python, *PEERS],
+    ]
+    alone = [[sys.executable, "-m", "venv", "--clear", str(place)], [python, "-m", "pip", "install", "-q", *PEERS]]
+    return [with_uv, alone] if known else [alone]
+
+
+def _installed(place: Path, steps: Sequence[Sequence[str]]) -> str:
+    """Takes the steps unless an earlier way has done it; gives what went wrong, or nothing."""
+    if all((place / "bin" / peer.partition("==")[0]).exists() for peer in PEERS):
+        return ""
+    for step in steps:
+        try:
+            subprocess.run(step, check=True, capture_output=True, timeout=LONGEST_INSTALL)
+        except (OSError, subprocess.SubprocessError) as fault:
+            said = getattr(fault, "stderr", None) or b""
+            told = " ".join(said.decode(errors="replace").split())[-200:]
+            return f"{Path(step[0]).name}: {type(fault).__name__} {told}"
+    return ""
 
 
 def plain(processes: Processes, url: str, key: str, starts: Sequence[Start], records: Sequence[Start]) -> Party:
