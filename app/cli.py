@@ -14,6 +14,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {  # in the order of `township --help`, w
     "app.host.keeping_commands": ("backup", "restore", "copy"),
     "app.client.commands": ("upload", "template", "submissions", "confirm", "pull", "form"),
     "app.client.outbox_commands": ("outbox",),
+    "app.client.snapshot_commands": ("snapshots",),
     "app.client.following_commands": ("follow",),
     "app.client.care_commands": (
         "due",

@@ -24,6 +24,7 @@ from app.api import (
     forms,
     refusals,
     renewal,
+    snapshots,
     submissions,
     tokens,
     transparency,
@@ -44,7 +45,7 @@ from app.services.registry import Registry
 from app.settings import Settings, load_settings
 
 _ROUTERS = (
-    catalogue, submissions, refusals, uploads, views, following, webhooks, explain, view_editing, forms, form_requests,
+    catalogue, submissions, refusals, uploads, views, snapshots, following, webhooks, explain, view_editing, forms, form_requests,
     agreements, administration, audit, renewal, tokens, due, corrections, evidence, access_requests, transparency,
 )  # fmt: skip
 _FORM_OVERHEAD = 64 * 1024

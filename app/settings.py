@@ -68,6 +68,13 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=200, description="每个进程的数据库连接数 / Database connections of one process"),
     ] = 10
+    replica_url: Annotated[
+        str,
+        Field(
+            description="PostgreSQL 流复制副本的地址：重建快照时从它读，只要它已跟上；默认不用 / "
+            "A streaming replica from which snapshots are built where it has replayed what was asked; default: none"
+        ),
+    ] = ""
     lock_timeout_seconds: Annotated[
         float,
         Field(gt=0, le=600, description="写入等待的最长秒数 / Longest wait of a write for its turn, in seconds"),
@@ -112,6 +119,9 @@ class Settings(BaseSettings):
             "Most bytes of whole answers kept in the data folder; 0 keeps none",
         ),
     ] = 2 * 1024 * 1024 * 1024
+    pins_per_department: Annotated[
+        int, Field(ge=0, description="每个部门最多固定的快照名数 / Most names under which a department keeps snapshots")
+    ] = 1_000
     longest_wait_seconds: Annotated[
         int, Field(ge=0, le=600, description="长轮询等待的最长秒数 / Longest wait of a long poll, in seconds")
     ] = 60

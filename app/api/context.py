@@ -26,6 +26,7 @@ from app.services.mapped import MappedViews
 from app.services.naming import StateNames
 from app.services.notices import NoticeReader
 from app.services.oauth import AuthorizationServer
+from app.services.pinning import Pins
 from app.services.possession import Proof
 from app.services.read import ViewReader
 from app.services.redaction import redacted
@@ -67,6 +68,7 @@ class Errands:
     notices: NoticeReader
     evidence: Evidence
     together: Together
+    pins: Pins
 
 
 def errands_of(registry: Registry) -> Errands:
@@ -98,6 +100,7 @@ def errands_of(registry: Registry) -> Errands:
         NoticeReader(registry, events, auditing),
         Evidence(registry, auditing),
         Together(registry.database),
+        Pins(registry, views, names),
     )
 
 

@@ -266,6 +266,9 @@ def pull(
     receipt: Annotated[
         Path | None, typer.Option("--receipt", metavar="FILE", help="同时保存签名回执 / keep a signed receipt in FILE")
     ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="时刻、快照标识或固定的快照名 / an instant, a snapshot's id or name")
+    ] = None,
 ) -> None:
     """取一个视图的全部数据 / Fetch a whole view: to a file that appears only when it is whole, or to stdout.
 
@@ -279,7 +282,8 @@ def pull(
         raise typer.BadParameter("分页的 json 没有一张回执，请用 ndjson (json comes in pages; use ndjson)")
     kept = KeptReceipt() if receipt is not None else None
     with registry() as township, progress_bar(view) as progress:
-        data = township.pull(view, target, format=chosen, progress=progress, receipt=kept, period=period, region=region)
+        question = {"period": period, "region": region, "as_of": as_of}
+        data = township.pull(view, target, format=chosen, progress=progress, receipt=kept, **question)
     if receipt is not None and kept is not None:
         with Download(receipt) as file:
             file.write(kept.document())

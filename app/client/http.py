@@ -21,6 +21,7 @@ import httpx
 from app.client import following
 from app.client.access import Access
 from app.client.administration import Administration
+from app.client.asking import Many, asked
 from app.client.audit import Audit, KeptReceipt
 from app.client.care import Care
 from app.client.connection import TIMEOUT, Connection, Json, comma_list, decoded
@@ -32,10 +33,10 @@ from app.client.pieces import send_in_pieces, submit_upload
 from app.client.resuming import Sink
 from app.client.retries import Retries
 from app.client.settings import ClientSettings
+from app.client.snapshots import Snapshots
 from app.client.transfer import Download, Memory, Progress, Watched
 
 Mode = Literal["apply", "check"]
-Many = str | Sequence[str] | None
 
 FORMATS = ("csv", "json", "ndjson", "parquet", "arrow", "xlsx")
 LARGEST_PAGE = 10_000
@@ -60,6 +61,7 @@ class Township:
         self.mappings = Mappings(self._connection)
         self.care = Care(self._connection)
         self.audit, self.access = Audit(self._connection), Access(self._connection)
+        self.snapshots = Snapshots(self._connection)
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -376,25 +378,3 @@ class Township:
             since = page["next"]
             if not page["more"]:
                 return
-
-
-def asked(
-    *,
-    period: Many = None,
-    region: Many = None,
-    fields: Many = None,
-    filter: Many = None,
-    sort: Many = None,
-    count: str | None = None,
-    as_of: str | None = None,
-) -> dict[str, str | Sequence[str] | int | None]:
-    """A question put to a view, as its parameters: lists become the contract's comma lists, filters are repeated."""
-    return {
-        "period": comma_list(period),
-        "region": comma_list(region),
-        "fields": comma_list(fields),
-        "filter": filter,
-        "sort": comma_list(sort),
-        "count": count,
-        "as_of": as_of,
-    }

@@ -239,6 +239,15 @@ def permit_webhook(caller: Caller, owner: Audience | None) -> Permit:
     raise Problem("forbidden", "只有部门和区划可以订阅通知 (only departments and regions have webhooks)")
 
 
+def permit_pins(caller: Caller, department: str | None) -> Permit:
+    """The right to name and keep states of a department's views: that department; administrators let go of any."""
+    if caller.kind == "department" and caller.department == department and department is not None:
+        return Permit(caller, "pin", None, None, _SEAL)
+    if caller.administers and department is not None:
+        return Permit(caller, "pin", None, None, _SEAL)
+    raise Problem("forbidden", "只有部门可以固定快照 (only a department keeps snapshots)")
+
+
 def permit_access_request(caller: Caller) -> Permit:
     """The right to ask for access to data: a department, for itself."""
     if caller.kind != "department" or caller.department is None:

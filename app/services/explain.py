@@ -75,7 +75,7 @@ class ViewExplainer:
         state, today = self._registry.state(), self._registry.today()
         view = visible_view(state, caller, code, today)
         limits = Limits(self._registry, state, caller, view.agreements)
-        view, state = view_as_of(self._registry, self._names, caller, view, state, asked.as_of)
+        view, state, today = view_as_of(self._registry, self._names, caller, view, state, asked.as_of)
         field = _field(view, asked.field)
         spans = read_periods(asked.period, view.spec.frequency)
         codes = read_regions(asked.region) or ()

@@ -149,7 +149,7 @@ class ViewReader:
         _check_limit(question)
         position = self._position(question)
         asked = position.state if position is not None else question.as_of
-        view, state = view_as_of(self._registry, self._names, caller, view, state, asked)
+        view, state, today = view_as_of(self._registry, self._names, caller, view, state, asked)
         outputs = view.plan.outputs
         filters = parse_filters(question.filters, outputs)
         sort = parse_sort(question.sort, outputs)

@@ -123,6 +123,8 @@ class Registry:
         self.parts = Parts(folder, settings.snapshot_memory_bytes)
         self.quotas = Quotas(settings, database, clock)
         self.exports = Exports(settings, database, clock)
+        # The parts that somebody keeps, whether or not a state in memory names them.
+        self.pinned_parts: Callable[[], set[tuple[str, int, int]]] = set
         self._tidying = SnapshotTidying(self.parts, folder)
         self.sealer = Sealer(self.sealing_key)
         self._lock = threading.Lock()
@@ -137,6 +139,7 @@ class Registry:
             pool_size=settings.pool_size,
             lock_timeout=settings.lock_timeout_seconds,
             clock=clock,
+            replica_url=settings.replica_url,
         )
         return cls(settings, database, clock)
 
@@ -191,7 +194,13 @@ class Registry:
 
     def _parts_in_use(self) -> set[tuple[str, int, int]]:
         states = [state for state in (self._present, *self._past.values()) if state is not None]
-        return {(*name, revision) for state in states for name, revision in state.part_revisions.items()}
+        used = {(*name, revision) for state in states for name, revision in state.part_revisions.items()}
+        return used | self.pinned_parts()
+
+    def part_revisions(self, epoch: int) -> Mapping[tuple[str, int], int]:
+        """The revisions of all parts at an epoch."""
+        with self.database.read() as cx:
+            return records.part_revisions(cx, epoch)
 
     def state_at(self, epoch: int) -> State:
         """The state as it was at an epoch of the past."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from app.store import access_tables, audit_tables, care_tables, event_tables, principal_tables
+from app.store import access_tables, audit_tables, care_tables, event_tables, principal_tables, snapshot_tables
 from app.store.metadata import metadata
 from app.store.types import BIG_ID, Instant, Json
 
@@ -352,6 +352,7 @@ access_grant = access_tables.access_grant
 reading_progress = access_tables.reading_progress
 reading_scope = access_tables.reading_scope
 reading_count = access_tables.reading_count
+pinned_snapshot = snapshot_tables.pinned_snapshot
 
 JOURNAL_TABLES: tuple[Table, ...] = (
     audit, audit_writer, audit_leaf, audit_node, audit_checkpoint,

@@ -63,6 +63,19 @@ def _fill_access(write):
     write.connection.execute(t.access_grant.insert(), {**granted, "delivery_due": date(2026, 4, 1)})
 
 
+def _pin(now):
+    kept = {
+        "department": "ecology",
+        "name": "kaohe-2026",
+        "view": "v",
+        "view_version": 1,
+        "snapshot": "s",
+        "digest": "d",
+    }
+    made = {"epoch": 3, "scope": {"grants": []}, "datasets": ["population"], "shown_at": now, "note": "题'"}
+    return {**kept, **made, "pinned_at": now, "pinned_by": "c"}
+
+
 def _fill_readings(cx):
     cx.execute(t.reading_progress.insert(), {"writer": "w", "position": 3})
     cx.execute(t.reading_scope.insert(), {"id": "s", "department": None, "document": {"区": None}})
@@ -107,6 +120,7 @@ def _fill(database):
             "sealed_secret": "s",
         }
         _fill_access(write)
+        write.connection.execute(t.pinned_snapshot.insert(), _pin(write.now))
         write.connection.execute(t.webhook.insert(), {**row, "created_at": write.now, "created_by": made.id})
     submit(database, change(1, "2024", "10"), change(2, "2025", "0.10", ("井-1",)))
     submit(database, change(1, "2024", "11"))
