@@ -180,3 +180,13 @@ def test_every_agreement_is_in_force_through_2026_and_covers_2024(read):
         assert agreement.valid_from.isoformat() == "2026-01-01", agreement.code
         assert agreement.valid_until.isoformat() == "2027-12-31", agreement.code
         assert agreement.first is None or agreement.first.isoformat() <= "2024-01-01", agreement.code
+
+
+def test_every_dataset_says_when_it_is_due_or_how_long_it_stays_fresh(read: Read) -> None:
+    for code, dataset in read.catalogue.datasets.items():
+        if dataset.frequency == "event":
+            assert dataset.due is None, code
+        elif dataset.frequency == "once":
+            assert dataset.fresh_for is not None, code
+        else:
+            assert dataset.due is not None, code
