@@ -130,7 +130,8 @@ def train(prepared: Sequence[Prepared], *, start: Sequence[float] | None = None)
     beta = fit(rows, len(FEATURES), start=start)
     plain = Weights(FEATURES, beta[0], tuple(beta[1:]), 0.0, 0.0)
     tables = [_table(one, plain) for one in prepared]
-    threshold = max(_THRESHOLDS, key=lambda t: (round(_f1(tables, t), 6), -abs(t)))
+    # Of thresholds that do equally well the lowest: what is proposed is looked at, what is not is asked of townships.
+    threshold = max(_THRESHOLDS, key=lambda t: (round(_f1(tables, t), 6), -t))
     wrong = [odds for odds, right in _proposals(tables, threshold) if not right]
     automatic = max([threshold + 1.0, 1.0, *(odds + 0.25 for odds in sorted(wrong)[: max(0, len(wrong) - 1)])])
     return Weights(FEATURES, round(beta[0], 4), tuple(round(b, 4) for b in beta[1:]), threshold, round(automatic, 4))

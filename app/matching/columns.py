@@ -162,6 +162,8 @@ def read_column(column: FormColumn, titled: frozenset[str], default_unit: str | 
             if above.content:
                 own, promoted, rest = above.content, True, headings[position + 1 :]
                 break
+    elif path and not headings[0].grouping and (joined := _joined_with(facets, headings[0].facets, index)):
+        own, rest = joined, headings[1:]
     notes = frozenset(c for note in heading.notes for c in facets_of(note, index.lexicon).content)
     left_out = frozenset("?" + note for note in heading.notes if _LEFT_OUT.match(note))
     two_places = bool(notes & PLACES and own & PLACES)  # 行政村（社区）: two kinds of places, no restriction
@@ -207,6 +209,13 @@ def read_column(column: FormColumn, titled: frozenset[str], default_unit: str | 
         numeric=numeric,
         bookkeeping=_is_bookkeeping(heading.term, bool(path), index),
     )
+
+
+def _joined_with(leaf: Facets, above: Facets, index: MatchIndex) -> frozenset[str]:
+    """严重 below 损坏房屋 is 严重损坏房屋: the concepts of leaf and heading in one, where together they make a word of its own."""
+    together = facets_of(leaf.surface + above.surface, index.lexicon).content
+    news = set(together) - {*leaf.content, *above.content}
+    return frozenset(together) if news and not any(concept.startswith("?") for concept in together) else frozenset()
 
 
 def _numeric(samples: Sequence[str]) -> bool | None:

@@ -250,7 +250,8 @@ class Deriver:
 
     def _share(self, asked: Asked) -> Derivation:
         path = self.inputs.path_of(asked.column)
-        above = self.inputs.subject(asked.position, asked.intent.first)
+        above = self.inputs.measured_as(asked.intent.first, asked.intent.second, path)
+        above = above or self.inputs.subject(asked.position, asked.intent.first)
         if not above:
             return Derivation(None, lacking=(asked.intent.first or asked.column.column.name,))
         second = asked.intent.second.removeprefix("全部").removeprefix("本").removesuffix("的")
@@ -293,15 +294,10 @@ class Deriver:
         if entry.kind not in COUNTABLE and entry.kind != "area":
             return Derivation(None, lacking=(f"{asked.column.column.name}的分母",))
         covers = "普及" in asked.column.heading.term or "覆盖" in asked.column.heading.term
-        below = None if covers else self.inputs.base_of(entry)
-        if below is not None:
-            return self._made(
-                asked.column,
-                above,
-                [below],
-                self._times(asked.column, rate=True),
-                why=f"{entry.element.title}÷{below.entry.element.title}",
-            )
+        bases = [] if covers else self.inputs.bases_of(above)
+        if bases:
+            why = "÷".join("＋".join(s.entry.element.title for s in side) for side in (above, bases))
+            return self._made(asked.column, above, bases, self._times(asked.column, rate=True), why=why)
         below = self.inputs.group_of(asked.intent.first) if covers and entry.kind == "persons" else None
         if below is not None and below.entry.path != entry.path:
             return self._made(

@@ -16,6 +16,7 @@ _OTHER_KIND = 0.05  # the same kind of figure goes before another
 _NEAR = 0.5  # weight by which a substituted name may be off
 _TIME_LIMITS = frozenset({"按时", "超时"})
 _WHERE = frozenset({"农村", "城镇", "城市", "行政村", *POPULATIONS})
+_LISTED = re.compile(r"^(.{2,}?)[和与及、+](.{2,}?)(?:合计|总计|共计|之和|总数|总和)$")
 _BENEFIT = re.compile(r"^(.{2,}?)(?:生活|护理|困难)?(?:津贴|补贴|补助)")
 
 
@@ -78,6 +79,7 @@ class Inputs:
             and read.own <= scored.comparison.name.content
             and scored.entry.element.numeric
             and (not kinds or scored.entry.kind in kinds)
+            and not self.resolver.index.lexicon.exclude(read.above, scored.comparison.name.content)
         ]
         if counted and len(said) > 1:
             said = [scored for scored in said if scored.entry.kind == "count"]
@@ -98,7 +100,7 @@ class Inputs:
 
     def parts(self, column: ReadColumn) -> list[Scored]:
         """The held elements that together make ``column``: alike but for a partition's members, all held."""
-        if both := self._of_both_places(column):
+        if both := self._of_both_places(column) or self._of_named_parts(column):
             return both
         ranked = [s for s in self.resolver.rank(column) if s.entry.element.numeric and s.comparison.values[3] <= 0.05]
         lexicon = self.resolver.index.lexicon
@@ -173,6 +175,29 @@ class Inputs:
         """Those whom a benefit is meant for by its name: 高龄 of 高龄津贴."""
         named = _BENEFIT.match(benefit)
         return self.resolver.first((named[1] + "人口", named[1] + "人数", named[1] + "户数")) if named else None
+
+    def bases_of(self, parts: Sequence[Scored]) -> list[Scored]:
+        """What the rate of a process is measured against, one for each of its parts; empty unless all are held."""
+        found = [self.base_of(part.entry) for part in parts]
+        return [base for base in found if base is not None] if all(found) else []
+
+    def measured_as(self, part: str, whole: str, path: Sequence[str]) -> list[Scored]:
+        """粮食 in 粮食占播种面积比重: the part in the words by which the whole is measured."""
+        for cut in range(len(whole) - 1) if part else ():
+            found = self.resolver.resolve(part + whole[cut:], path) or self.resolver.resolve(part + whole[cut:])
+            if found is not None and found.comparison.values[0]:
+                return [found]
+        return []
+
+    def _of_named_parts(self, column: ReadColumn) -> list[Scored]:
+        """合作社和家庭农场合计; 困境儿童（孤儿+事实无人抚养儿童）: the figures that the name itself lists."""
+        listed = _LISTED.match(column.heading.term)
+        noted = next((note.split("+") for note in column.heading.notes if "+" in note), [])
+        terms = list(listed.groups()) if listed else [term for term in noted if len(term) > 1]
+        found = [self.one(term, self.path_of(column)) for term in terms]
+        parts = [scored for scored in found if scored is not None]
+        alike = len({scored.entry.kind for scored in parts}) == 1
+        return parts if len(parts) == len(terms) > 1 and alike else []
 
     def base_of(self, entry: Entry) -> Scored | None:
         """What the rate of a process is measured against: 排查 for 整改, of the same things."""

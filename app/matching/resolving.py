@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.matching.columns import ReadColumn, read_column
-from app.matching.features import COUNTABLE, Comparison, compare, compare_all
+from app.matching.features import COUNTABLE, FEATURES, Comparison, compare, compare_all
 from app.matching.form import FormColumn
 from app.matching.index import Entry, MatchIndex
 from app.matching.scorer import Weights, probability
 
 CANDIDATES = 30
+_EXCLUDING_ABOVE = FEATURES.index("excluding above")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Resolver:
             seen = scored.comparison
             if scored.log_odds < self.weights.threshold or not scored.entry.element.numeric:
                 return None
-            if seen.clashes or seen.values[3] > 0.3:
+            if seen.clashes or seen.values[3] > 0.3 or seen.values[_EXCLUDING_ABOVE] > 0:
                 continue
             return scored
         return None

@@ -21,6 +21,8 @@ def answers(index, *columns, title="统计表", level=None):
         ("50㎡以上超市", "个", (), "eco.eco018"),
         ("工业企业数", "户", (), "eco.eco004"),  # enterprises are counted in 户 and are no households
         ("高血压管理患者", "人", (), "hea.hea012"),  # a disease has patients anyhow
+        ("严重", "间", ("损坏房屋",), "saf.saf017"),  # leaf and heading make one word
+        ("一般", "间", ("损坏房屋",), "saf.saf018"),
     ],
 )
 def test_what_says_nothing_about_the_figure_takes_nothing_away(index, name, unit, path, element):
@@ -56,6 +58,15 @@ def test_what_changes_the_figure_is_never_passed_over(index, name, unit, path):
         ("自来水普及率", "%", (), "env.env007 / pop.pop007 * 100"),
         ("规模以下工业企业", "个", (), "eco.eco004 - eco.eco005"),
         ("批均集体访人次", "人次/批", (), "pet.pet005 / pet.pet004"),
+        (
+            "隐患整改率",
+            "%",
+            (),
+            "(saf.saf003 + saf.saf005) / (saf.saf002 + saf.saf004) * 100",
+        ),  # each part by its own base
+        ("幼儿园生师比", None, (), "edu.edu002 / edu.edu014"),  # and not by the pupils of primary schools
+        ("合作社和家庭农场合计", "个", (), "eco.eco016 + eco.eco015"),
+        ("困境儿童（孤儿+事实无人抚养儿童）", "人", (), "civ.civ018 + civ.civ019"),
         ("未通自来水行政村", "个", (), "adm.adm004 - env.env006"),
         ("行政村（社区）总数", "个", (), "adm.adm005 + adm.adm004"),
         ("村均", "万元", ("村级集体经济收入",), "eco.eco008 / adm.adm004"),
