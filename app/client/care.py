@@ -78,7 +78,10 @@ class Care:
     def attach(
         self, file: Path | tuple[str, bytes], *, key: Mapping[str, str] | None = None, **place: str | None
     ) -> Json:
-        """Attaches a file to a record (dataset, region, period, key, elements) or a submission; known files are recognised."""
+        """Attaches a file to a record (dataset, region, period, key, elements) or a submission.
+
+        ``recognised`` says whether the registry had it from this sender already: it is kept once.
+        """
         name, data = file if isinstance(file, tuple) else (file.name, file.read_bytes())
         said = {**place, "key": json.dumps(dict(key), ensure_ascii=False) if key else None}
         response = self._connection.send(
@@ -89,7 +92,7 @@ class Care:
             files={"file": (name, data)},
         )
         answer: Json = decoded(response)
-        return answer
+        return {**answer, "recognised": response.status_code == 200}
 
     def evidence(self, *, key: Mapping[str, str] | None = None, **place: str | None) -> list[Json]:
         """The files of a record or a submission that this key may see; without either, its own."""

@@ -215,7 +215,8 @@ def attach(
     if as_json:
         print_json(made)
     else:
-        Console().print(f"{made['id']} · {made['filename']} · {len(made['attached'])} 处 (places)", markup=False)
+        known = " · 已有，不再重复保存 (kept already)" if made["recognised"] else ""
+        Console().print(f"{made['id']} · {made['filename']} · {len(made['attached'])} 处 (places){known}", markup=False)
 
 
 @evidence.command("list")

@@ -100,7 +100,10 @@ def test_evidence_stillness_refusal_and_reminders(house: House, as_: Callable[[s
     file.write_bytes(PDF)
     place = ("--dataset", "people", "--region", "430101101", "--period", "2025")
     first: dict[str, Any] = json.loads(clerk("evidence", "attach", file, *place, "--element", "total", "--json").output)
-    assert first["id"] in clerk("evidence", "attach", file, *place, "--element", "total").output
+    assert first["recognised"] is False
+    again = clerk("evidence", "attach", file, *place, "--element", "total").output
+    assert first["id"] in again
+    assert "不再重复保存" in again
     assert "台账.pdf" in clerk("evidence", "list", *place).output
 
     report(house.client(department="water"), "wells", {"region": "430101101", "number": "W1", "depth": "1"})
