@@ -22,11 +22,12 @@ def answered(fields: Iterable[str], frame: pl.DataFrame, frequency: Frequency) -
     ``frame`` has a mapped frame's columns ``code`` and ``period``. Where there are many regions the codes above them
     are told, so that an entry stays small.
     """
-    return {
-        "fields": list(fields),
-        "regions": _regions(_distinct(frame["code"])),
-        "periods": _periods(_distinct(frame["period"]), frequency),
-    }
+    return told_of(fields, _distinct(frame["code"]), _distinct(frame["period"]), frequency)
+
+
+def told_of(fields: Iterable[str], codes: set[str], periods: set[int], frequency: Frequency) -> dict[str, Any]:
+    """The same of the codes and periods that were answered."""
+    return {"fields": list(fields), "regions": _regions(codes), "periods": _periods(periods, frequency)}
 
 
 def answered_changes(fields: Iterable[str], changes: Sequence[bytes]) -> dict[str, Any]:

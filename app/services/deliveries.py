@@ -18,7 +18,7 @@ from app.errors import Problem
 from app.formats.encoding import CODINGS, IDENTITY, SMALLEST, Codings, packed, worth_packing
 from app.formats.writing import Format
 from app.mapping.plan import OutputField
-from app.services.answers import Answer, matches, tag_in_coding
+from app.services.answers import Answer, entity_tag, matches, tag_in_coding
 from app.services.kept_answers import Identity, KeptAnswer, KeptAnswers, Told, makers
 from app.services.questions import Question
 from app.services.row_by_row import Stretch
@@ -151,6 +151,12 @@ def answer_key(name: str, scope: str, rest: Sequence[object], question: Question
     """By what an answer is found: the name of the state it shows, its scope, the question in full, and the ``rest``."""
     asked = [makers(), name, scope, rest, question.digest(), question.document(), question.cursor, question.count]
     return hashlib.blake2b(orjson.dumps(asked), digest_size=20).hexdigest()
+
+
+def etag_of_rows(form: str, fields: Sequence[OutputField], digest: str) -> str:
+    """The tag of what a format writes of the rows that have this digest."""
+    about = [[field.name, field.kind, field.decimals, field.title, field.unit] for field in fields]
+    return entity_tag(form, orjson.dumps(about), digest)
 
 
 def large(length: int, form: Format) -> bool:

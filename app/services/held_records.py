@@ -27,6 +27,10 @@ class HeldRecords:
         found = self._state.catalogue.datasets[dataset]
         return gather(self._parts(found), found, elements, only)
 
+    def count(self, dataset: str) -> int:
+        """How many records are held."""
+        return sum(part.frame.height for part in self._parts(self._state.catalogue.datasets[dataset]))
+
     def _parts(self, dataset: Dataset) -> list[Part]:
         state = self._state
         return [

@@ -99,6 +99,11 @@ class MappedViews:
             key = self._last.get(but_parts)
         return None if key is None else self.held(key)
 
+    def remember(self, key: Hashable, seen: SeenBefore) -> None:
+        """What was shown, of one that was never there as a whole."""
+        with self._lock:
+            self._seen[key] = SeenBefore(seen.digest)
+
     def remember_last(self, but_parts: Hashable, key: Hashable) -> None:
         """That this one was mapped last of those that differ in parts only."""
         with self._lock:
@@ -159,7 +164,7 @@ def mapped_state(
         if again is not None:
             mapped, known = again
         else:
-            mapped, known = _mapped(registry, state, plan, scope, today, None), {}
+            mapped, known = mapped_of(registry, state, plan, scope, today, None), {}
         parts = stretches(mapped.frame, known)
         return MappedState(
             mapped, digest_of(f"{name}\0{version}", mapped.fields, parts), parts, state if alone else None
@@ -179,9 +184,10 @@ def _undated(plan: Plan) -> bool:
     return undated or any(dataset.frequency == "once" for dataset in plan.datasets.values())
 
 
-def _mapped(
+def mapped_of(
     registry: Registry, state: State, plan: Plan, scope: Scope, today: date, only: frozenset[int] | None
 ) -> Mapped:
+    """The rows of a plan; of the regions ``only``, where they are given. Not kept."""
     sources = SnapshotSources(registry, state, scope, today, whole_records=plan.spec.whole_records, only=only)
     return run(plan, sources, sources.coverage, state.regions, today)
 
@@ -203,5 +209,5 @@ def _again(
         if found is None or len(touched | found) > _MOST_TOUCHED:
             return None
         touched |= found
-    anew = _mapped(registry, state, plan, scope, today, frozenset(touched))
+    anew = mapped_of(registry, state, plan, scope, today, frozenset(touched))
     return spliced(earlier.mapped, earlier.parts, anew, frozenset(touched))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -13,7 +13,7 @@ import polars as pl
 from app.errors import Problem
 from app.formats.paging import Page, Position, page
 from app.formats.selection import SortKey, parse_fields, parse_filters, parse_sort, select
-from app.formats.writing import FORMATS, json_records
+from app.formats.writing import FORMATS, Format, json_records
 from app.formats.writing_annotated import annotated_records
 from app.mapping.plan import OutputField
 from app.policy import gate
@@ -24,11 +24,12 @@ from app.services.answers import Answer, entity_tag
 from app.services.as_of import view_as_of
 from app.services.auditing import Auditing, Reading
 from app.services.coverage import region_expression
-from app.services.deliveries import Deliveries, Wanted, answer_key, large
+from app.services.deliveries import Deliveries, Wanted, answer_key, etag_of_rows, large
 from app.services.frame_digests import frame_digest
+from app.services.in_pieces import Overview, ViewInPieces, may_go_in_pieces
 from app.services.kept_answers import KeptAnswers, Told
 from app.services.limits import Limits
-from app.services.mapped import MappedState, MappedViews, mapped_key, mapped_state
+from app.services.mapped import MappedState, MappedViews, SeenBefore, mapped_key, mapped_state
 from app.services.naming import StateNames
 from app.services.questions import LARGEST_PAGE, PAGE, Question, Span, period_expression, read_periods, read_regions
 from app.services.receipts import Asked, Receipts
@@ -160,8 +161,11 @@ class ViewReader:
         version = str(view.version)
         form = FORMATS[question.format]
         mapped = partial(mapped_state, self._registry, self._views, state, code, version, view.plan, view.scope, today)
-        seen = self._views.seen(mapped_key(state, code, version, view.plan, view.scope, today))
-        known = seen or mapped()
+        key = mapped_key(state, code, version, view.plan, view.scope, today)
+        pieces = None
+        if form.lines is not None and may_go_in_pieces(question) and self._views.held(key) is None:
+            pieces = ViewInPieces(self._registry, state, code, version, view.plan, view.scope, today)
+        known = self._views.seen(key) or self._overview(pieces, key) or mapped()
         name = self._names.name(caller, view, state.epoch, known)
         answer = place = None
         if not question.annotated:
@@ -169,6 +173,8 @@ class ViewReader:
             place = _place(name, view, state, question, today)
             before = self._deliveries.unchanged if question.format == "json" else self._deliveries.again
             answer = before(place, form, wanted)
+        if answer is None and pieces is not None and not isinstance(known, MappedState) and pieces.is_large():
+            answer = self._large(view, name, pieces, known, form, wanted, place or "")
         if answer is None:
             shown = known if isinstance(known, MappedState) else mapped()
             frame = _asked_for(shown, codes, spans, view, state, today)
@@ -265,6 +271,33 @@ class ViewReader:
         start = end - cut.frame.height
         return self._rendered.array(chosen.whole, chosen.fields, chosen.frame, start, cut.frame.height)
 
+    def _overview(self, pieces: ViewInPieces | None, key: Hashable) -> Overview | None:
+        if pieces is None or not pieces.is_large():
+            return None
+        found = pieces.overview()
+        self._views.remember(key, found)
+        return found
+
+    def _large(
+        self,
+        view: VisibleView,
+        name: str,
+        pieces: ViewInPieces,
+        known: SeenBefore,
+        form: Format,
+        wanted: Wanted,
+        place: str,
+    ) -> Answer:
+        """As ``_whole``, of a view that is never in memory as a whole."""
+        overview = known if isinstance(known, Overview) else pieces.overview()
+        headers, rows, said = _headers(view, name, form), overview.rows, overview.answered
+        if rows <= _AT_ONCE:  # how much is held besides must not show
+            body = b"".join(pieces.written(form))
+            told = Told(entity_tag(body), headers, rows, said, large(len(body), form))
+            return self._deliveries.whole(place, form, told, body, wanted)
+        told = Told(etag_of_rows(form.name, view.plan.outputs, overview.digest), headers, rows, said, True, True)
+        return self._deliveries.first(place, form, told, lambda _: pieces.written(form), wanted)
+
     def _whole(
         self,
         view: VisibleView,
@@ -279,13 +312,12 @@ class ViewReader:
         start = opened.position if opened else 0
         cut = page(chosen.frame, chosen.sort, question.limit or max(1, chosen.frame.height), start)
         frame = cut.frame
-        headers = {**PRIVATE, "Township-Snapshot": name, "Township-View-Version": str(view.version)}
+        headers = _headers(view, name, form)
         following = self._next(name, question, cut.position)
         if following is not None:
             headers["Township-Next"] = following
         if question.count:
             headers["Township-Count"] = str(chosen.frame.height)
-        headers["Content-Disposition"] = f'attachment; filename="{view.spec.code}.{form.extension}"'
         said = answered([field.name for field in chosen.fields], frame, view.spec.frequency)
         annotated = chosen.annotated(frame)
         if annotated is None and place is not None and frame.height > _AT_ONCE:
@@ -301,13 +333,21 @@ class ViewReader:
         return self._deliveries.whole(place, form, told, body, wanted)
 
 
+def _headers(view: VisibleView, name: str, form: Format) -> dict[str, str]:
+    return {
+        **PRIVATE,
+        "Township-Snapshot": name,
+        "Township-View-Version": str(view.version),
+        "Content-Disposition": f'attachment; filename="{view.spec.code}.{form.extension}"',
+    }
+
+
 def _etag_of_stream(name: str, chosen: Chosen, frame: pl.DataFrame) -> str:
     """The bytes are a function of the fields and the frame, so their digest stands for the answer's."""
-    fields = [[field.name, field.kind, field.decimals, field.title, field.unit] for field in chosen.fields]
     if chosen.whole is not None and frame.height == chosen.frame.height:
-        return entity_tag(name, orjson.dumps(fields), chosen.whole)
+        return etag_of_rows(name, chosen.fields, chosen.whole)
     shown = frame.select([f"field:{field.name}" for field in chosen.fields])
-    return entity_tag(name, orjson.dumps(fields), frame_digest(shown))
+    return etag_of_rows(name, chosen.fields, frame_digest(shown).hex())
 
 
 def _place(name: str, view: VisibleView, state: State, question: Question, today: date) -> str:

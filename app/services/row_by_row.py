@@ -106,6 +106,11 @@ def spliced(
     return replace(earlier, frame=frame), standing
 
 
+def prefix_of(codes: pl.Expr) -> pl.Expr:
+    """The beginning of codes by which rows are parted first."""
+    return codes.str.slice(0, _PREFIXES[0])
+
+
 def _parted(codes: pl.Series, start: int, prefixes: Sequence[int]) -> list[tuple[str | None, int, int]]:
     runs = codes.str.slice(0, prefixes[0]).rle().struct
     found: list[tuple[str | None, int, int]] = []

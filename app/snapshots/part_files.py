@@ -12,7 +12,7 @@ import mmap
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from urllib.parse import quote
@@ -49,6 +49,12 @@ class Part:
     digest: str
     size: int
     recipe: Recipe
+    pages: mmap.mmap | None = field(default=None, repr=False, compare=False)
+
+    def let_go(self) -> None:
+        """Give back the memory that the mapped file takes; it is read again from the disk's cache when asked for."""
+        if self.pages is not None:
+            self.pages.madvise(mmap.MADV_DONTNEED)
 
 
 def folder_of(root: Path, dataset: str, year: int) -> Path:
@@ -113,7 +119,8 @@ def _part(data: mmap.mmap | pa.Buffer, digest: str, name: str) -> Part:
         raise DamagedPartError(f"{name}: {error}") from error
     scale = {code: int(text) for code, text in about["scale"].items()}
     bound = {code: int(text) for code, text in about["bound"].items()}
-    return Part(frame, scale, bound, digest, len(data), recipe)
+    pages = data if isinstance(data, mmap.mmap) else None
+    return Part(frame, scale, bound, digest, len(data), recipe, pages)
 
 
 def _digest(path: Path) -> str:

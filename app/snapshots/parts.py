@@ -124,6 +124,13 @@ class Parts:
                 self._size -= self._held.pop(name).part.size
         return gone
 
+    def let_go(self) -> None:
+        """Give back the memory of all mapped files; what is read again comes from the disk's cache."""
+        with self._lock:
+            held = [each.part for each in self._held.values()]
+        for part in held:
+            part.let_go()
+
     @property
     def held_bytes(self) -> int:
         """The size of the files that are held mapped."""

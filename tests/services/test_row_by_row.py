@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -12,12 +14,15 @@ import polars as pl
 import pytest
 
 from app.policy.callers import Caller
-from app.services import mapped, row_by_row
+from app.services import in_pieces, mapped, read, row_by_row
+from app.services.deliveries import Wanted
 from app.services.mapped import MappedState, MappedViews, mapped_state
+from app.services.questions import Question
+from app.services.read import ViewReader
 from app.services.registry import Registry
 from app.services.visible_views import visible_view
 from tests.fixtures.databases import Kind
-from tests.fixtures.services import CODES, REGIONS, SUCCESSIONS, VALID, apply, registry_of, report
+from tests.fixtures.services import CODES, REGIONS, SUCCESSIONS, VALID, apply, reader_of, registry_of, report
 
 POP = {
     "code": "pop", "title": "人口", "frequency": "year", "level": "township", "source": "region", "sharing": "open",
@@ -138,3 +143,39 @@ def test_stretches_are_parted_by_what_is_shown() -> None:
     assert [(part.prefix, part.start, part.length) for part in parts] == [
         ("430101", 0, 2), ("430102", 2, 1), ("430103", 3, 1), ("43018", 4, 1), ("43019", 5, 1), ("4401", 6, 1),
     ]  # fmt: skip
+
+
+def answered(
+    reader: ViewReader, code: str, question: Question
+) -> tuple[bytes, Mapping[str, str], Mapping[str, Any], int]:
+    answer = reader.read(CALLER, code, question, Wanted(), "test")
+    data = b"".join(answer.chunks()) if answer.stream is not None else answer.body
+    told = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
+    return data, told, answer.answered or {}, answer.rows
+
+
+@pytest.mark.parametrize(("most", "at_once"), [(1, 1), (4, 1), (1_500, 20_000)])
+def test_a_view_in_pieces_is_the_view(registry: Registry, most: int, at_once: int) -> None:
+    chance = random.Random(most)
+    for _ in range(4):
+        rows = some_rows(chance)
+        report(registry, "pop", [{k: v for k, v in row.items() if v != ""} for row in rows])
+    report(registry, "site", [{"region": "430101101", "period": "2024", "number": each, "power": "1"} for each in "AB"])
+    with patch.object(read, "_AT_ONCE", at_once), patch.object(in_pieces, "_REGIONS", most):
+        for code, format in itertools.product(VIEWS, ("ndjson", "csv")):
+            question = Question(format=format)
+            whole = answered(fresh_reader(registry), code, question)
+            with (
+                patch.object(in_pieces, "LARGE", 0),
+                patch.object(read, "mapped_state", wraps=mapped_state) as whole_way,
+            ):
+                reader = fresh_reader(registry)
+                assert answered(reader, code, question) == whole, (code, format)
+                assert whole_way.called == (code == "county")
+                assert answered(reader, code, question) == whole
+
+
+def fresh_reader(registry: Registry) -> ViewReader:
+    """One that has nothing in memory, and no answers on the disk."""
+    shutil.rmtree(registry.answers_folder, ignore_errors=True)
+    return reader_of(registry)
