@@ -95,7 +95,7 @@ def template(
         **answers(400, 401, 403, 404),
     },
 )
-def records(
+def records(  # noqa: PLR0913, PLR0917 - one for each parameter of the contract
     dataset: str,
     services: Services,
     caller: Known,
@@ -104,10 +104,11 @@ def records(
     region: str | None = None,
     limit: Whole | None = None,
     cursor: str | None = None,
+    as_of: Annotated[str | None, Query(description="an instant with offset")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Canonical records in the element's unit and decimals, for a region, a source department or an administrator."""
-    question = RecordsQuestion(period, region, limit, cursor)
+    question = RecordsQuestion(period, region, limit, cursor, as_of)
     return respond(services.records.read(caller, dataset, question, if_none_match, identity))
 
 

@@ -126,9 +126,16 @@ class Township:
         parameters = {"period": period, "region": region}
         return self._connection.send("GET", f"/v1/datasets/{dataset}/template", parameters=parameters).content
 
-    def records(self, dataset: str, period: Many = None, region: Many = None) -> Iterator[Json]:
-        """The canonical records this key may see, one by one, through all pages."""
-        question = {"period": comma_list(period), "region": comma_list(region), "limit": LARGEST_PAGE}
+    def records(
+        self, dataset: str, period: Many = None, region: Many = None, as_of: str | None = None
+    ) -> Iterator[Json]:
+        """The canonical records this key may see, now or at an instant, one by one, through all pages."""
+        question = {
+            "period": comma_list(period),
+            "region": comma_list(region),
+            "as_of": as_of,
+            "limit": LARGEST_PAGE,
+        }
         return self._listed(f"/v1/datasets/{dataset}/records", "records", question)
 
     def withdraw(

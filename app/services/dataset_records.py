@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import orjson
@@ -21,10 +21,10 @@ from app.services.coverage import region_expression
 from app.services.directory import known_dataset
 from app.services.mapped import MappedViews, mapped_state
 from app.services.questions import LARGEST_PAGE, PAGE, period_expression, read_periods, read_regions
-from app.services.registry import Registry, State, StoredView
+from app.services.registry import Registry, State, StoredView, resolve_instant
 from app.services.revisions import roots_of
 from app.services.visible_views import VisibleView, require_coverage
-from app.store import current
+from app.store import current, epochs
 
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
 
@@ -35,10 +35,13 @@ class RecordsQuestion:
     region: str | None = None
     limit: int | None = None
     cursor: str | None = None
+    as_of: str | None = None
 
     def document(self) -> dict[str, object]:
         """The question for the audit; ``cursor`` where it is a further page of the same reading."""
         asked: dict[str, object] = {"period": self.period, "region": self.region, "limit": self.limit}
+        if self.as_of is not None:
+            asked["as_of"] = self.as_of
         return asked if self.cursor is None else {**asked, "cursor": True}
 
 
@@ -55,7 +58,10 @@ class DatasetReader:
     def read(
         self, caller: Caller, code: str, question: RecordsQuestion, if_none_match: str | None, request_id: str
     ) -> Answer:
-        """``{"dataset", "revision", "records", "next"}`` in element codes, units and decimals. Raises 403, 404."""
+        """``{"dataset", "revision", "records", "next"}`` in element codes, units and decimals. Raises 403, 404.
+
+        ``as_of`` (an instant) fixes data, catalogue and regions; who may read what is always today's.
+        """
         state, today = self._registry.state(), self._registry.today()
         dataset = known_dataset(state, caller, code)
         scope = gate.scope_of_dataset(caller, dataset)
@@ -66,10 +72,14 @@ class DatasetReader:
         if question.limit is not None and not 1 <= question.limit <= LARGEST_PAGE:
             raise Problem("bad_request", f"limit 应为 1 至 {LARGEST_PAGE} 的整数 (limit is from 1 to {LARGEST_PAGE})")
         roots = roots_of(scope)
-        with self._registry.database.read() as cx:
-            last = current.last_epoch(cx, code, self._below(state, roots))
-        offset = 0
+        offset, until = 0, None
         asked = [question.period, question.region]
+        if question.as_of is not None:
+            asked.append(question.as_of)
+            state = self._then(state, code, question.as_of)
+            dataset, until = state.catalogue.datasets[code], state.epoch
+        with self._registry.database.read() as cx:
+            last = current.last_epoch(cx, code, self._below(state, roots), until)
         if question.cursor is not None:
             opened = self._registry.sealer.open("records", question.cursor)
             if opened[0] != code or opened[1] != asked or opened[4] != _reach(caller):
@@ -118,6 +128,16 @@ class DatasetReader:
             )
         )
         return answer
+
+    def _then(self, present: State, code: str, as_of: str) -> State:
+        """The state at an instant; where there was no such dataset, the present one before its first record."""
+        instant = resolve_instant(as_of)
+        with self._registry.database.read() as cx:
+            epoch = epochs.at(cx, instant)
+        past = self._registry.state_at(epoch)
+        if ("dataset", code) in past.stored:
+            return past
+        return replace(present, epoch=epoch, part_revisions={}, derived={})
 
     def _below(self, state: State, roots: frozenset[int] | None) -> set[int] | None:
         if roots is None:

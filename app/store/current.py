@@ -15,12 +15,17 @@ _V = t.record_version.c
 _P = t.part_revision.c
 
 
-def last_epoch(cx: Connection, dataset: str, regions: Collection[int] | None) -> int:
-    """The epoch at which a record of the dataset last changed in these regions (None: anywhere); 0 if none ever did."""
+def last_epoch(cx: Connection, dataset: str, regions: Collection[int] | None, until: int | None = None) -> int:
+    """The epoch at which a record of the dataset last changed in these regions (None: anywhere); 0 if none ever did.
+
+    With ``until`` only what changed up to that epoch counts.
+    """
     if regions is None:
         newest = select(func.max(_P.epoch)).where(_P.dataset == dataset)
     else:
         newest = select(func.max(_V.epoch)).where(_V.dataset == dataset, among(cx, _V.region_id, sorted(regions)))
+    if until is not None:
+        newest = newest.where((_P if regions is None else _V).epoch <= until)
     return cx.execute(newest).scalar_one_or_none() or 0
 
 

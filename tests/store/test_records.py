@@ -233,6 +233,9 @@ def test_records_holding_an_element_are_counted_without_the_missing_and_the_gone
         assert current.last_epoch(cx, "population", {2, 3}) == 1
         assert current.last_epoch(cx, "population", {1}) == 3
         assert current.last_epoch(cx, "population", set()) == 0
+        assert current.last_epoch(cx, "population", None, until=2) == 2
+        assert current.last_epoch(cx, "population", {1}, until=2) == 2
+        assert current.last_epoch(cx, "population", {3}, until=0) == 0
 
 
 def test_a_permit_for_something_else_writes_nothing(database):

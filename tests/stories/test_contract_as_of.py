@@ -111,3 +111,26 @@ def test_todays_access_holds_for_the_past(reader: httpx.Client, empty_house: Hou
     whole = reader.get(PATH).json()
     empty_house.apply({"agreements/a1.yaml": agreement(regions='["430102"]')})
     assert shown(reader.get(PATH, params={"as_of": whole["snapshot"]})) == [["430102101", 6]]
+
+
+def test_canonical_records_are_read_as_of_an_instant(reader: httpx.Client, empty_house: House) -> None:
+    path = "/v1/datasets/pop/records"
+    admin, county = empty_house.client(admin=True), empty_house.client(region="430101")
+    whole, own = admin.get(path), county.get(path)
+    then = instant()
+    report(empty_house, {"430101101": 999, "430102101": 7})
+    empty_house.apply({"datasets/pop.yaml": PEOPLE.replace("  - {code: growth", f"{FRESH}  - {{code: growth")})
+    for client, before in ((admin, whole), (county, own)):
+        assert "fresh" in client.get(path).json()["records"][0]
+        past = client.get(path, params={"as_of": then})
+        assert (past.content, past.headers["ETag"]) == (before.content, before.headers["ETag"])
+        early = client.get(path, params={"as_of": "2020-01-01T00:00:00Z"}).json()
+        assert (early["records"], early["next"]) == ([], None)
+        for text in ("now", "2026-01-01", whole.json()["revision"]):
+            assert client.get(path, params={"as_of": text}).status_code == 400
+    asked = {"as_of": then, "limit": "1"}
+    first = admin.get(path, params=asked).json()
+    second = admin.get(path, params={**asked, "cursor": first["next"]}).json()
+    assert first["records"] + second["records"] == whole.json()["records"]
+    refused = admin.get(path, params={"limit": "1", "cursor": first["next"]})
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_cursor")
