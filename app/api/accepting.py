@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from app.errors import Problem
 from app.formats.encoding import CODINGS, IDENTITY, Codings
@@ -31,6 +32,7 @@ def chosen_format(name: str | None, accept: str | None) -> str:
     return min(liked)[3]
 
 
+@lru_cache(maxsize=256)
 def chosen_codings(accept_encoding: str | None) -> Codings:
     """What ``Accept-Encoding`` takes, as RFC 9110 12.5.3 has it. Raises 406 where nothing that is served is taken."""
     if accept_encoding is None:

@@ -20,11 +20,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import views
-from app.api.context import authenticate, caller, errands
+from app.api.accepting import chosen_codings
+from app.api.context import authenticate, counted, errands
 from app.api.responses import respond
 from app.errors import Problem
 from app.services.answers import Answer
 from app.services.auditing import witnessed
+from app.services.deliveries import Wanted
 from app.services.questions import Question
 
 _PATH = re.compile(r"/v1/views/([a-z0-9][a-z0-9_-]{0,99})/records")
@@ -34,7 +36,7 @@ _PLAIN = {
     "fields": re.compile(r"[\w,.-]{1,2000}"),
     "limit": re.compile(r"[1-9][0-9]{0,3}"),
 }
-_SINGLE = frozenset({b"authorization", b"if-none-match", b"accept"})
+_SINGLE = frozenset({b"authorization", b"if-none-match", b"accept", b"accept-encoding"})
 _ELSEWHERE = frozenset({b"prefer", b"content-type", b"content-length", b"transfer-encoding", b"dpop"})
 _ACCEPTED = frozenset({b"*/*", b"application/json"})
 _ROUTE = next(route for route in views.router.routes if getattr(route, "endpoint", None) is views.records)
@@ -45,7 +47,7 @@ class _Asked:
     view: str
     credential: str
     question: Question
-    if_none_match: str | None
+    wanted: Wanted
 
 
 class ReadingLane:
@@ -100,12 +102,16 @@ def _plainly_asked(scope: Scope) -> _Asked | None:
         fields=given.get("fields"),
         limit=int(limit) if limit is not None else None,
     )
-    none_match = headers.get(b"if-none-match")
+    none_match, encoding = headers.get(b"if-none-match"), headers.get(b"accept-encoding")
+    try:
+        codings = chosen_codings(encoding.decode("latin-1") if encoding is not None else None)
+    except Problem:
+        return None
     return _Asked(
         path[1],
         credential.decode("latin-1").strip(),
         question,
-        none_match.decode("latin-1") if none_match is not None else None,
+        Wanted(none_match.decode("latin-1") if none_match is not None else None, codings),
     )
 
 
@@ -147,14 +153,13 @@ async def _answered(request: Request, asked: _Asked) -> Answer | None:
 
 def _errand(request: Request, asked: _Asked, tell: Callable[..., None]) -> None:
     services = errands(request)
-    if not services.authenticator.knows(asked.credential) or not services.reader.has_at_once(
-        authenticate(request).caller, asked.view, asked.question
-    ):
+    recognised = authenticate(request) if services.authenticator.knows(asked.credential) else None
+    if recognised is None or not services.reader.has_at_once(recognised.caller, asked.view, asked.question):
         tell(None)
         return
-    found = caller(request)  # from here on the request is counted
+    found = counted(request, recognised)
     identity = str(request.scope["township.request_id"])
-    answer, reading = services.reader.read_at_once(found, asked.view, asked.question, asked.if_none_match, identity)
+    answer, reading = services.reader.read_at_once(found, asked.view, asked.question, asked.wanted, identity)
     try:
         answer.finish, durable = services.auditing.submit(reading)
     except BaseException:

@@ -126,10 +126,10 @@ class ViewReader:
         return shown.places.rows(codes, spans, view.spec.places_by, state.regions, today) is not None
 
     def read_at_once(
-        self, caller: Caller, code: str, question: Question, if_none_match: str | None, request_id: str
+        self, caller: Caller, code: str, question: Question, wanted: Wanted, request_id: str
     ) -> tuple[Answer, Reading]:
         """As ``read``, without the witness: the answer may be given when the reading stands in the audit."""
-        return self._answered(caller, code, question, Wanted(if_none_match), request_id, None)
+        return self._answered(caller, code, question, wanted, request_id, None)
 
     def _answered(
         self,
