@@ -130,7 +130,11 @@ def request_id(request: Request) -> str:
 
 def caller(request: Request) -> Caller:
     """The caller behind ``Authorization``; 401 in one wording for all that is missing or not valid."""
-    recognised = authenticate(request)
+    return counted(request, authenticate(request))
+
+
+def counted(request: Request, recognised: Recognised) -> Caller:
+    """The caller that was recognised, this request of it counted. Raises Problem when it has asked too much."""
     found = recognised.caller
     request.state.caller = found
     request.state.means = recognised.means

@@ -7,7 +7,8 @@ index is many times quicker than a scan of all columns.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 
 import polars as pl
@@ -19,6 +20,7 @@ from app.services.questions import Span
 
 MOST_REGIONS = 64
 MOST_ROWS = 64
+_REMEMBERED = 4_096
 
 
 class PlaceIndex:
@@ -36,6 +38,7 @@ class PlaceIndex:
         self._values = values.buffers()[1]
         self._periods = memoryview(self._values or b"").cast("i")[values.offset : values.offset + len(values)]
         self._frame = frame
+        self._found: dict[Hashable, list[tuple[int, int]] | None] = {}
         self._editions: tuple[RegionIndex, list[tuple[frozenset[int] | None, date]]] | None = None
 
     def rows(
@@ -50,6 +53,22 @@ class PlaceIndex:
 
         None where they may be more than a few; whoever asks scans the frame then.
         """
+        asked = (tuple(codes), spans if spans is None else tuple(spans), frequency, regions, today)
+        with suppress(KeyError):
+            return self._found[asked]
+        if len(self._found) >= _REMEMBERED:
+            self._found.clear()
+        self._found[asked] = found = self._rows(codes, spans, frequency, regions, today)
+        return found
+
+    def _rows(
+        self,
+        codes: Sequence[str],
+        spans: Sequence[Span] | None,
+        frequency: Frequency,
+        regions: RegionIndex,
+        today: date,
+    ) -> list[tuple[int, int]] | None:
         if len(codes) > MOST_REGIONS:
             return None
         found: set[int] = set()
