@@ -13,6 +13,7 @@ from app.snapshots.gathering import gather
 from app.snapshots.part_files import Part
 from app.store import records
 from app.store.records import PartRow
+from app.store.replica import ReplicaFault
 
 
 class HeldRecords:
@@ -34,22 +35,23 @@ class HeldRecords:
     def _parts(self, dataset: Dataset) -> list[Part]:
         state = self._state
         return [
-            self._registry.parts.open(
-                dataset,
-                state.catalogue.units,
-                year,
-                revision,
-                partial(self._load, dataset.code, year, revision),
-                partial(self._changes, dataset.code, year, revision),
-            )
+            self._part(dataset, year, revision)
             for (code, year), revision in sorted(state.part_revisions.items())
             if code == dataset.code
         ]
 
-    def _load(self, dataset: str, year: int, revision: int) -> Iterator[PartRow]:
-        with self._registry.database.read() as cx:
+    def _part(self, dataset: Dataset, year: int, revision: int, *, primary: bool = False) -> Part:
+        place = (dataset.code, year, revision)
+        load, changes = partial(self._load, *place, primary=primary), partial(self._changes, *place, primary=primary)
+        try:
+            return self._registry.parts.open(dataset, self._state.catalogue.units, year, revision, load, changes)
+        except ReplicaFault:  # it may end a reading that is in the way of what it has to replay
+            return self._part(dataset, year, revision, primary=True)
+
+    def _load(self, dataset: str, year: int, revision: int, *, primary: bool) -> Iterator[PartRow]:
+        with self._registry.database.read_replayed(revision, primary=primary) as cx:
             yield from records.part_rows(cx, dataset, year, revision)
 
-    def _changes(self, dataset: str, year: int, revision: int, since: int) -> PartChanges:
-        with self._registry.database.read() as cx:
+    def _changes(self, dataset: str, year: int, revision: int, since: int, *, primary: bool) -> PartChanges:
+        with self._registry.database.read_replayed(revision, primary=primary) as cx:
             return PartChanges(*records.part_changes(cx, dataset, year, since, revision))

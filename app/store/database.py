@@ -19,12 +19,14 @@ from typing import TypeVar
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.errors import Problem
+from app.store import secrets
 from app.store.engines import JOURNAL_POOL, checked_url, journal_url, postgresql_engine, sqlite_engine
 from app.store.epoch_reader import EpochReader
+from app.store.replica import Replica, ReplicaFault
 from app.store.transactions import Transaction, Write
 from app.store.turns import FileTurn, Turns
 
@@ -60,6 +62,7 @@ class Database:
         journal_writer: Engine,
         lock_timeout: float,
         clock: Callable[[], datetime],
+        replica: Replica | None = None,
     ) -> None:
         self.url = url
         self.data_dir = data_dir
@@ -70,6 +73,8 @@ class Database:
         self.writer = writer
         self.journal_reader = journal_reader
         self.journal_writer = journal_writer
+        self.replica = replica
+        self._lineage: str | None = None
         self._looker = reader
         if self.dialect == "postgresql":
             self._looker = writer.execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=True)
@@ -92,13 +97,15 @@ class Database:
         pool_size: int = 10,
         lock_timeout: float = 30.0,
         clock: Callable[[], datetime] = _now,
+        replica_url: str = "",
     ) -> Database:
         """Open a database; nothing is migrated and, on PostgreSQL, nothing is connected yet.
 
-        ``clock`` dates what is written; whoever moves the registry's clock moves this one with it. Raises ValueError
-        for a database of another kind.
+        ``clock`` dates what is written; whoever moves the registry's clock moves this one with it. ``replica_url`` is
+        that of a streaming replica for ``read_replayed``. Raises ValueError for a database of another kind.
         """
         registry = checked_url(url)
+        replica = Replica(replica_url, registry, lock_timeout) if replica_url else None
         if registry.get_backend_name() == "sqlite":
             to_write = partial(sqlite_engine, begin="BEGIN IMMEDIATE", read_only=False, pool_size=2, wait=lock_timeout)
             to_read = partial(sqlite_engine, begin="BEGIN", read_only=True, pool_size=pool_size, wait=lock_timeout)
@@ -119,6 +126,7 @@ class Database:
             journal_writer=journal_writer,
             lock_timeout=lock_timeout,
             clock=clock,
+            replica=replica,
         )
 
     @contextmanager
@@ -126,6 +134,29 @@ class Database:
         """A connection that cannot write and sees one state of the truth throughout."""
         with _faults_told(), self.reader.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def read_replayed(self, epoch: int, *, primary: bool = False) -> Iterator[Connection]:
+        """As ``read``, for what is asked as of ``epoch`` or earlier: from the replica where it has come that far.
+
+        Raises ReplicaFault where the replica ends the reading: ask again with ``primary``.
+        """
+        connection = None
+        if self.replica is not None and not primary:
+            if self._lineage is None:
+                with self.read() as cx:
+                    self._lineage = secrets.lineage(cx)
+            connection = self.replica.reached(epoch, self._lineage)
+        if connection is None:
+            with self.read() as cx:
+                yield cx
+            return
+        try:
+            yield connection
+        except (DBAPIError, psycopg.Error) as fault:
+            raise ReplicaFault from fault
+        finally:
+            connection.close()
 
     @contextmanager
     def look(self) -> Iterator[Connection]:
@@ -240,6 +271,8 @@ class Database:
         for turn in (self._file_turn, self._journal_file_turn):
             if turn is not None:
                 turn.close()
+        if self.replica is not None:
+            self.replica.close()
         for engine in (self.reader, self.writer, self.journal_reader, self.journal_writer):
             engine.dispose()
 
