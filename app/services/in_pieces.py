@@ -20,7 +20,7 @@ from app.services.held_records import HeldRecords
 from app.services.mapped import SeenBefore, mapped_of
 from app.services.questions import Question
 from app.services.registry import Registry, State
-from app.services.row_by_row import digest_of, is_row_by_row, prefix_of, stretches
+from app.services.row_by_row import Stretch, digest_of, is_row_by_row, prefix_of, stretches
 
 LARGE = 400_000  # records of one dataset above which a view is not mapped at once
 _SLICE = 25_000
@@ -75,7 +75,8 @@ class ViewInPieces:
 
     def overview(self) -> Overview:
         """Goes through all rows once."""
-        parts, rows = [], 0
+        parts: list[Stretch] = []
+        rows = 0
         codes: set[str] = set()
         periods: set[int] = set()
         for frame in self.frames():
