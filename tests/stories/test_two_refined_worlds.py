@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -84,25 +85,20 @@ def pair(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield made[0], made[1]
 
 
-def explanations(place: World, key: str) -> list[Seen]:
+def explanations(place: World, key: str) -> Iterator[Seen]:
     """Every figure of one year of one view explained."""
-    found: list[Seen] = []
     for region in TOWNSHIPS:
         for field in ("rk", "nan"):
             asked = {"region": region, "period": "2024", "field": field}
             answer = place.ask(key, "GET", "/v1/views/people-view/explain", params=asked)
-            found.append((f"explain {asked}", answer.status_code, {}, answer.content))
-    return found
+            yield f"explain {asked}", answer.status_code, {}, answer.content
 
 
-def suspicious(pair: Pair) -> list[str]:
-    seen = []
-    for place, key in pair:
+def suspicious(pair: Pair) -> Iterator[str]:
+    for place, _ in pair:
         place.forget()
-        asker = Asker(0, 0)
-        seen.append([*asker.session(place, key, 2), *explanations(place, key)])
-        place.forget()
-    return told_apart(*seen)
+    one, other = (chain(Asker(0, 0).session(place, key, 2), explanations(place, key)) for place, key in pair)
+    return told_apart(one, other)
 
 
 def test_the_worlds_differ_in_covered_values(pair: Pair) -> None:
@@ -115,10 +111,13 @@ def test_the_worlds_differ_in_covered_values(pair: Pair) -> None:
 
 
 def test_without_a_leak_nothing_is_found(pair: Pair) -> None:
-    assert not suspicious(pair)
+    assert not list(suspicious(pair))
 
 
 @pytest.mark.parametrize("leak", LEAKS_OF_REFINEMENTS, ids=lambda leak: leak.__name__)
 def test_a_planted_leak_is_found(pair: Pair, leak: Leak) -> None:
     with leak():
-        assert suspicious(pair)
+        found = next(suspicious(pair), None)
+    for place, _ in pair:
+        place.forget()
+    assert found is not None
