@@ -61,6 +61,7 @@ def _fill_access(write):
     write.connection.execute(t.access_request_step.insert(), step)
     granted = {"agreement": "a", "request_id": "r", "by_rule": True, "granted_at": write.now}
     write.connection.execute(t.access_grant.insert(), {**granted, "delivery_due": date(2026, 4, 1)})
+    write.connection.execute(t.pinned_snapshot.insert(), _pin(write.now))
 
 
 def _pin(now):
@@ -120,7 +121,6 @@ def _fill(database):
             "sealed_secret": "s",
         }
         _fill_access(write)
-        write.connection.execute(t.pinned_snapshot.insert(), _pin(write.now))
         write.connection.execute(t.webhook.insert(), {**row, "created_at": write.now, "created_by": made.id})
     submit(database, change(1, "2024", "10"), change(2, "2025", "0.10", ("井-1",)))
     submit(database, change(1, "2024", "11"))
