@@ -1,15 +1,17 @@
 """A large sheet of the plain form that spreadsheet programs write, read by column straight from its XML.
 
 One pass of one expression over all rows gives the columns as text, digit for digit, and proves at the same time that there is
-nothing in them but plain numbers and texts: no error, no formula, no date, no per cent. Rows of another form are read one by
-one; where even that is not enough nothing is read here, and the sheet goes the long way. What is read is what the long way reads.
+nothing in them but plain numbers and texts: no error, no formula, no date, no per cent, no cell that names another row than its
+own. Rows of another form are read one by one; where even that is not enough nothing is read here, and the sheet goes the long way.
+What is read is what the long way reads.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from xml.sax.saxutils import unescape
 
@@ -27,7 +29,10 @@ MANY_ROWS = 400
 _TEXTS, _STYLES = "xl/sharedStrings.xml", "xl/styles.xml"
 _MOST_COLUMNS = 120
 _SAMPLED = 60
-_SLICE = 6 << 20
+_SLICE = 3 << 20
+_AT_ONCE = 2  # slices that are matched side by side; the matching holds up no other thread
+_LONGEST_NUMBER = 8
+_OWN_ROW = "\0"  # stands for the row's own number at the end of a cell's name; no XML has this character
 _ROOT = re.compile(rb'\s*(?:<\?xml version="1\.0"[^>]*\?>)?\s*<worksheet[ >]')
 _HIDDEN = r"""^[^>]* hidden=["'](?:1|true|on)["']"""
 _NOT_AS_WRITTEN = r"&|_x|\r|^\s|\s$"
@@ -39,6 +44,7 @@ _ANY_CELL = re.compile(
     r"(?:/>|>(?:<v>([^<]*)</v>|<v/>|<is><t(?: xml:space=\"preserve\")?>([^<]*)</t></is>)?</c>)\s*"
 )
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_TEXT = f"[^<{_OWN_ROW}]*"
 _IS_NUMBER = re.compile(_NUMBER)
 _SHARED = re.compile(r'<si><t(?: xml:space="preserve")?(?:/>|>([^<]*)</t>)</si>')
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)")
@@ -71,7 +77,7 @@ def plain_book(archive: Archive) -> PlainBook | None:
 
 def plain_grid(name: str, xml: bytes, book: PlainBook) -> Grid | None:
     """The sheet by column, or None where it is not of the plain form. Raises Problem where its cells reach too far."""
-    if _ROOT.match(xml) is None:
+    if _ROOT.match(xml) is None or b"\0" in xml:
         return None
     begin, end = xml.find(b"<sheetData>"), xml.rfind(b"</sheetData>")
     if begin < 0 or end < 0:
@@ -96,8 +102,9 @@ class _Sheet:
     def read(self, xml: bytes, begin: int, end: int, merges: Sequence[bytes]) -> Grid:
         self._columns, self._forms = self._layout(xml, begin, end)
         pattern = self._pattern()
-        frame = pl.concat([self._frame(pieces, pattern) for pieces in _slices(xml, begin, end)])
-        return self._grid(frame, merges)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            frames = [self._frame(*each) for each in _matched(pool, _slices(xml, begin, end), pattern)]
+        return self._grid(pl.concat(frames), merges)
 
     def _layout(self, xml: bytes, begin: int, end: int) -> tuple[list[int], list[str]]:
         """The columns there are, and how the cells of each are mostly written: n, s, str or inlineStr."""
@@ -124,29 +131,26 @@ class _Sheet:
         any_style = '(?: s="[0-9]{1,5}")?'
         cells = []
         for at, (column, form) in enumerate(zip(self._columns, self._forms, strict=True)):
-            value = f"(?P<c{at}>{_NUMBER if form == 'n' else '[^<]*'})"
+            value = f"(?P<c{at}>{_NUMBER if form == 'n' else _TEXT})"
             letter = column_letter(column)
             if form == "n":
                 # A blank cell may have any format; a number only one under which it is a number and nothing else.
-                cell = f'<c r="{letter}[0-9]{{1,7}}"(?:{any_style}/>|{style}(?: t="n")?><v>{value}</v></c>)'
+                cell = f'<c r="{letter}{_OWN_ROW}(?:{any_style}/>|{style}(?: t="n")?><v>{value}</v></c>)'
             elif form == "inlineStr":
-                cell = f'<c r="{letter}[0-9]{{1,7}}"{any_style}(?:/>| t="inlineStr"><is><t>{value}</t></is></c>)'
+                cell = f'<c r="{letter}{_OWN_ROW}{any_style}(?:/>| t="inlineStr"><is><t>{value}</t></is></c>)'
             else:
-                cell = f'<c r="{letter}[0-9]{{1,7}}"{any_style}(?:/>| t="{form}"><v>{value}</v></c>)'
+                cell = f'<c r="{letter}{_OWN_ROW}{any_style}(?:/>| t="{form}"><v>{value}</v></c>)'
             cells.append(f"(?:{cell})?")
-        return f'^r="(?P<row>[0-9]{{1,7}})"[^>]*>{"".join(cells)}</row>\\s*$'
+        return f'^r="(?P<own>{_OWN_ROW})[^>]*>{"".join(cells)}</row>\\s*$'
 
-    def _frame(self, pieces: list[str], pattern: str) -> pl.DataFrame:
-        texts = pl.Series("x", pieces)
-        found = texts.str.extract_groups(pattern).struct.unnest().with_columns(pl.col("row").cast(pl.Int64))
-        numbers = found["row"].to_list()
-        for at in found["row"].is_null().arg_true().to_list():
+    def _frame(self, pieces: list[str], numbers: list[int], found: pl.DataFrame) -> pl.DataFrame:
+        for at in found["own"].is_null().arg_true().to_list():
             number, cells = self._one_row(pieces[at])
             numbers[at] = number
             self._odd[number] = cells
-        for at in texts.str.contains(_HIDDEN).arg_true().to_list():
+        for at in pl.Series("x", pieces).str.contains(_HIDDEN).arg_true().to_list():
             self._hidden.add(numbers[at])
-        frame = found.with_columns(pl.Series("row", numbers, pl.Int64))
+        frame = found.drop("own").with_columns(pl.Series("row", numbers, pl.Int64))
         return frame.with_columns(*(self._plain_column(frame, at) for at in range(len(self._columns))))
 
     def _plain_column(self, frame: pl.DataFrame, at: int) -> pl.Series:
@@ -238,6 +242,40 @@ class _Sheet:
         rows = ColumnRows(frame.select([names[at] for at in chosen]), kinds, odd)
         merged = tuple(span for text in merges if (span := span_of(text.decode("ascii", "replace"))) is not None)
         return Grid(self._name, rows, first, left, merged, frozenset(self._hidden))
+
+
+def _matched(
+    pool: ThreadPoolExecutor, slices: Iterator[list[str]], pattern: str
+) -> Iterator[tuple[list[str], list[int], pl.DataFrame]]:
+    """Of each slice its rows, the numbers they bear, and what the expression took from them."""
+    pending: deque[tuple[list[str], list[int], Future[pl.DataFrame]]] = deque()
+    for pieces in slices:
+        marked, numbers = _marked(pieces)
+        pending.append((pieces, numbers, pool.submit(_groups, marked, pattern)))
+        if len(pending) > _AT_ONCE:
+            first = pending.popleft()
+            yield first[0], first[1], first[2].result()
+    for pieces, numbers, found in pending:
+        yield pieces, numbers, found.result()
+
+
+def _groups(marked: list[str], pattern: str) -> pl.DataFrame:
+    return pl.Series("x", marked).str.extract_groups(pattern).struct.unnest()
+
+
+def _marked(pieces: list[str]) -> tuple[list[str], list[int]]:
+    """The rows with a mark for their own number, so that one expression for all rows tells a cell that names another row.
+
+    Where the number ends something else as well, such as a format or a text, the row is of no plain form, and read by itself.
+    """
+    marked: list[str] = []
+    numbers: list[int] = []
+    for piece in pieces:
+        number = piece[3 : piece.find('"', 3)]
+        plain = len(number) < _LONGEST_NUMBER and number.isascii() and number.isdecimal()
+        marked.append(piece.replace(f'{number}"', _OWN_ROW) if plain else "")
+        numbers.append(int(number) if plain else 0)
+    return marked, numbers
 
 
 def _rows_in(xml: bytes) -> list[str]:

@@ -71,7 +71,7 @@ def plain_rows(
         return None
     letters = {figure.element: figure.letter for figure in figures}
     frame = pl.DataFrame([series.alias(str(at)) for at, series in enumerate(contents)])
-    table = PackedTable(packed, _by_block(frame), sheet=grid.name, key_letters=letters)
+    table = PackedTable(packed, _by_block(frame), sheet=grid.name, key_letters=letters, frame=frame)
     return PlainRows(table, columns.plain(own).to_list(), keys if key else None)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from fractions import Fraction
 
 from app.catalogue.model import Catalogue, Check, Element
 from app.catalogue.values import Canonical, Reported, canonical, shown
 from app.errors import Finding, Severity
+from app.intake.change_list import ChangeList
 from app.intake.grid import plain
 from app.intake.packed import HeldValues, PackedTable, PackedValues
 from app.intake.plausibility import PlausibilityJudge
 from app.intake.records import ChangeSet, Context, HeldRecord, InputRow, Reading, RecordChange, RecordKey
+from app.intake.row_list import PackedRun, RowList
 from app.intake.surroundings import NOTHING_AROUND, Surroundings
 from app.mapping.rules import Beyond, Rule, compile_rule
 
@@ -34,10 +36,9 @@ def compare(
     """
     judge = _Judge(context, around)
     odd = PlausibilityJudge(context, around)
-    new: list[RecordChange] = []
-    changed: list[RecordChange] = []
+    new, changed = ChangeList(), ChangeList()
     unchanged: list[RecordKey] = []
-    for row in reading.rows:
+    for row in _not_plainly_new(reading, held, judge, odd, new):
         before = held.get(row.record_key)
         if before is not None and before.withdrawn:
             before = None
@@ -51,6 +52,24 @@ def compare(
         (new if before is None else changed).append(change)
     findings = [*reading.findings, *judge.findings(), *odd.findings()]
     return ChangeSet(new, changed, unchanged, findings, reading.passed_over, reading.refused)
+
+
+def _not_plainly_new(
+    reading: Reading, held: Mapping[RecordKey, HeldRecord], judge: _Judge, odd: PlausibilityJudge, new: ChangeList
+) -> Iterator[InputRow]:
+    """The rows that must be looked at one by one; packed ones that are new, and that nothing is asked of, are taken as they are."""
+    if not isinstance(reading.rows, RowList):
+        yield from reading.rows
+        return
+    for part in reading.rows.parts:
+        if isinstance(part, PackedRun) and not odd.asked and not judge.asks_of(part.table):
+            for at, key in enumerate(part.keys()):
+                if key in held:
+                    yield part[at]
+                else:
+                    new.take(part, at)
+        else:
+            yield from part
 
 
 def compiled(check: Check, context: Context) -> Rule | None:
@@ -119,6 +138,13 @@ class _Judge:
         """Every finding, those about absent columns once for each column."""
         absent = [self._absent_column(code, rows) for code, rows in self._absent.items()]
         return [*absent, *self._found]
+
+    def asks_of(self, table: PackedTable) -> bool:
+        """Whether there is anything to judge in a packed row of a new record: a check, or a required element without a column."""
+        return bool(self._rules) or any(
+            element.code not in table.elements and element.code not in self._context.dataset.key
+            for element in self._required
+        )
 
     def _required_of(self, row: InputRow) -> Sequence[Element]:
         """The required elements to look at: a packed row has been seen to have those that its table has."""

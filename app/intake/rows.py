@@ -15,18 +15,17 @@ from app.intake.columns import Column
 from app.intake.figures import RowFigures, TableCells
 from app.intake.grid import Cell, CellError, Grid, blank, shown_value
 from app.intake.headings import HeadingBlock, Spans
-from app.intake.packed import PackedCells, PackedValues
 from app.intake.period_words import EXAMPLES, period_of_day, period_of_parts, read_period
 from app.intake.placing import Placing, RowPlace
 from app.intake.records import InputRow, Place
 from app.intake.region_lookup import FoundRegion, region_text
 from app.intake.remarks import Remarks
 from app.intake.roles import Role, is_note, is_total
+from app.intake.row_list import PackedRun, RowList
 from app.intake.spelling import folded
 
 _PERIOD_ROLES: tuple[Role, ...] = ("period", "year", "part")
 _PLACING_ROLES: tuple[Role, ...] = ("code", "name", "above", *_PERIOD_ROLES)
-_NO_FAULT: frozenset[str] = frozenset()
 _NAMING_ROLES: tuple[Role, ...] = ("code", "name", "above", "serial", "period", "year")
 
 
@@ -37,7 +36,7 @@ class TableRows:
     ``passed_over`` has the sheet's row numbers by reason; ``data_rows`` the indices of rows that hold a record, good or bad.
     """
 
-    rows: list[InputRow] = field(default_factory=list)
+    rows: RowList = field(default_factory=RowList)
     passed_over: dict[str, list[int]] = field(default_factory=dict)
     refused: int = 0
     data_rows: list[int] = field(default_factory=list)
@@ -107,12 +106,16 @@ class TableReader:
             return False
         region_id, period = placed
         key = bulk.keys[index] if bulk.keys is not None else ()
-        number = self._grid.top + index
-        if not self._placing.takes((region_id, period.ordinal, key), f"“{self._grid.name}”第{number}行"):
+        if not self._placing.takes(
+            (region_id, period.ordinal, key), f"“{self._grid.name}”第{self._grid.top + index}行"
+        ):
             return False
         table.data_rows.append(index)
-        place = Place(self._grid.name, number, PackedCells(bulk.table, number))
-        table.rows.append(InputRow(region_id, period, key, PackedValues(bulk.table, index, number), place, _NO_FAULT))
+
+        def run() -> PackedRun:
+            return PackedRun(bulk.table, self._grid.name, self._grid.top, bulk.keys)
+
+        table.rows.take(run, bulk.table, index, region_id, period)
         return True
 
     def _naming_cells(self, index: int) -> tuple[str | None, ...]:

@@ -16,10 +16,11 @@ from app.intake.grid import Grid, Workbook, blank, shown_value
 from app.intake.headings import HeadingBlock, Spans, cell_at, find_headings
 from app.intake.period_words import EXAMPLES, years_named
 from app.intake.placing import Placing, RowPlace
-from app.intake.records import Context, InputRow, Reading
+from app.intake.records import Context, Reading
 from app.intake.region_lookup import RegionLookup
 from app.intake.remarks import Remarks
 from app.intake.roles import roles_of
+from app.intake.row_list import RowList
 from app.intake.rows import TableReader, TableRows
 from app.intake.spelling import undecorated
 
@@ -88,7 +89,7 @@ def read_workbook_rows(workbook: Workbook, context: Context) -> Reading:
             accepted="、".join(element.title for element in context.dataset.elements[:10]),
         )
         return Reading((), general.findings)
-    rows: list[InputRow] = []
+    rows = RowList()
     findings: list[Finding] = []
     passed_over = refused = 0
     for sheet in sheets:
@@ -102,7 +103,7 @@ def read_workbook_rows(workbook: Workbook, context: Context) -> Reading:
                 )
         else:
             read = _read(sheet, names, placing, epoch_1904=workbook.epoch_1904)
-            rows += read.rows
+            rows.extend(read.rows)
             refused += read.refused
             passed_over += sum(len(numbers) for numbers in read.passed_over.values())
             _say_what_was_passed_over(read, sheet)
@@ -233,7 +234,7 @@ def _read(sheet: _Sheet, names: ElementNames, placing: Placing, *, epoch_1904: b
     ]  # fmt: skip
     read = tables[0] if tables else TableRows()
     for other in tables[1:]:
-        read.rows += other.rows
+        read.rows.extend(other.rows)
         read.refused += other.refused
         read.data_rows += other.data_rows
     _name_unknown_columns(sheet, read, names)

@@ -16,6 +16,7 @@ from app.catalogue.values import Reported
 from app.errors import Finding, Problem
 from app.formats.reading import read_workbook
 from app.intake import ChangeSet, Context, Reading, RecordChange, compare, read_json_rows, read_workbook_rows
+from app.intake.change_list import ChangeList
 from app.intake.packed import PackedValues
 from app.policy import gate
 from app.policy.callers import Caller
@@ -201,7 +202,11 @@ def stamped(changes: ChangeSet, identity: str) -> ChangeSet:
         }
         return replace(change, values=values)
 
-    return replace(changes, new=[stamp(c) for c in changes.new], changed=[stamp(c) for c in changes.changed])
+    if isinstance(changes.new, ChangeList):
+        new: Sequence[RecordChange] = changes.new.stamped(stamp, identity)
+    else:
+        new = [stamp(change) for change in changes.new]
+    return replace(changes, new=new, changed=[stamp(change) for change in changes.changed])
 
 
 def _brought(value: Reported, identity: str) -> Reported:

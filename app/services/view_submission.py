@@ -13,6 +13,7 @@ from app.catalogue.model import Dataset
 from app.errors import Finding, Problem
 from app.formats.reading import read_workbook
 from app.intake import Context, HeldRecord, Reading, RecordKey, Workbook
+from app.intake.row_list import RowList
 from app.intake.view_reading import ReadBack, fields_named, read_json_back, read_workbook_back
 from app.intake.view_words import ViewWords, view_words
 from app.mapping.reverse import Reversal, ReversedField, reverse
@@ -49,7 +50,8 @@ class Plain:
 
     @property
     def keys(self) -> list[RecordKey]:
-        return [row.record_key for row in self.reading.rows]
+        rows = self.reading.rows
+        return rows.record_keys() if isinstance(rows, RowList) else [row.record_key for row in rows]
 
     def settled(self, _: Mapping[RecordKey, HeldRecord]) -> Reading:
         return self.reading

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,8 +15,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.catalogue.periods import Period
 from app.catalogue.values import Reported
+from app.intake.change_list import ChangeList, NewOfRun
 from app.intake.packed import HeldValues, PackedValues
-from app.intake.records import ChangeSet, HeldRecord, RecordChange, RecordKey
+from app.intake.records import ChangeSet, HeldRecord, RecordKey
 from app.policy.scopes import Permit
 from app.store import bulk, epochs
 from app.store import tables as t
@@ -98,28 +100,32 @@ def apply(
     Raises ForgedError if the permit is for something else.
     """
     demand(permit, "submit", dataset)
-    given: list[RecordChange] = [*changes.new, *changes.changed]
-    if not given:
+    if not changes.new and not changes.changed:
         return None
     epoch = epoch_of(write, submission_id)
-    for start in range(0, len(given), _BATCH):  # the texts of all at once would be most of the memory
+    for batch in _batches(changes):  # the texts of all at once would be most of the memory
         rows = [
-            (
-                dataset,
-                change.region_id,
-                change.period.ordinal,
-                change.period.year,
-                key_text(change.key),
-                _document(change.values),
-                submission_id,
-                epoch,
-                False,
-                None,
-            )
-            for change in given[start : start + _BATCH]
+            (dataset, region_id, period, year, key_text(key), document, submission_id, epoch, False, None)
+            for (region_id, period, key), year, document in batch
         ]
         _replace(write, dataset, rows, epoch, none_held=none_held)
     return epoch
+
+
+def _batches(changes: ChangeSet) -> Iterator[list[tuple[RecordKey, int, str]]]:
+    """The changes some thousand at a time: where each record is, the year of its period, and its values as they are stored."""
+    written = _written(changes)
+    while batch := list(islice(written, _BATCH)):
+        yield batch
+
+
+def _written(changes: ChangeSet) -> Iterator[tuple[RecordKey, int, str]]:
+    for changed in (changes.new, changes.changed):
+        for part in changed.parts if isinstance(changed, ChangeList) else [changed]:
+            if isinstance(part, NewOfRun):
+                yield from part.written()
+            else:
+                yield from ((each.record_key, each.period.year, _document(each.values)) for each in part)
 
 
 def epoch_of(write: Write, submission_id: str) -> int:

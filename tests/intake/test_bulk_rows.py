@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -19,6 +23,7 @@ from app.formats import reading
 from app.formats.reading import read_workbook
 from app.intake import ChangeSet, HeldRecord, Reading, compare, read_json_rows, read_workbook_rows
 from app.intake import rows as careful_rows
+from app.intake.change_list import ChangeList, NewOfRun
 from app.intake.column_rows import ColumnRows
 from app.intake.json_packing import JsonPacker
 from app.intake.packed import HeldValues, PackedValues
@@ -74,6 +79,27 @@ def book(rows: Sequence[Sequence[Any]], *, inline: bool) -> bytes:
                     continue
                 sheet.write(line, column, cell, bold if column == 3 else None)
     return out.getvalue()
+
+
+def with_sheet(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """The workbook with its sheet's XML changed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            part = old.read(name)
+            changed = change(part) if name == "xl/worksheets/sheet1.xml" else part
+            assert name != "xl/worksheets/sheet1.xml" or changed != part
+            new.writestr(name, changed)
+    return out.getvalue()
+
+
+def sheet_of(data: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        return file.read("xl/worksheets/sheet1.xml")
+
+
+def swapped_once(wrong: bytes, right: bytes, xml: bytes) -> bytes:
+    return xml.replace(wrong, right, 1)
 
 
 @contextmanager
@@ -150,6 +176,68 @@ def test_most_rows_of_a_usual_sheet_are_taken_by_column() -> None:
     found = read_workbook_rows(workbook, CONTEXT)
     assert (len(found.rows), found.passed_over, found.refused) == (1000, 1, 0)
     assert sum(1 for row in found.rows if isinstance(row.values, PackedValues)) == 999
+
+
+def test_a_cell_that_names_another_row_than_its_own_is_read_where_it_says() -> None:
+    rows = [(REGIONS[n % 3], f"k{n}", n, n / 4, 0.5, "是", "某地12", None) for n in range(1000)]
+    whole = book(rows, inline=True)
+    for wrong, right in (
+        (b'<c r="C500"', b'<c r="C501"'),
+        (b'<c r="C112"', b'<c r="C12"'),
+        (b'<row r="700"', b'<row r="30"'),
+    ):
+        data = with_sheet(whole, partial(swapped_once, wrong, right))
+        with slowly():
+            slow = read_workbook_rows(read_workbook(data, "x.xlsx"), CONTEXT)
+        assert told(read_workbook_rows(read_workbook(data, "x.xlsx"), CONTEXT)) == told(slow)
+
+
+def test_rows_left_out_or_out_of_order_keep_their_numbers() -> None:
+    rows = [(REGIONS[n % 3], f"k{n}", n, n / 4, 0.5, "是", "某地", None) for n in range(1000)]
+    whole = book(rows, inline=True)
+    row = re.compile(rb'<row r="(?:40|41)".*?</row>', re.DOTALL)
+    gap = with_sheet(whole, lambda xml: row.sub(b"", xml))
+    found = read_workbook_rows(read_workbook(gap, "x.xlsx"), CONTEXT)
+    assert [each.place.row for each in found.rows] == [n for n in range(3, 1003) if n not in {40, 41}]
+    moved = b"".join(row.findall(sheet_of(whole)))
+    swapped = with_sheet(whole, lambda xml: row.sub(b"", xml).replace(b"</sheetData>", moved + b"</sheetData>"))
+    with slowly():
+        slow = read_workbook_rows(read_workbook(swapped, "x.xlsx"), CONTEXT)
+    assert told(read_workbook_rows(read_workbook(swapped, "x.xlsx"), CONTEXT)) == told(slow)
+
+
+def test_new_records_of_a_large_sheet_are_made_as_those_of_single_rows_are() -> None:
+    rows = [
+        (
+            REGIONS[n % 3],
+            f"k{n % 5901}",
+            n,
+            n / 4 if n % 7 else None,
+            "约三百" if n % 997 == 0 else 0.5,
+            "是",
+            None,
+            None,
+        )
+        for n in range(6000)
+    ]
+    data = book(rows, inline=True)
+    plain = replace(CONTEXT, dataset=replace(PLOTS, checks=()))
+    found = read_workbook_rows(read_workbook(data, "x.xlsx"), plain)
+    quick = compare(found, {}, plain)
+    single = compare(replace(found, rows=list(found.rows)), {}, plain)
+    assert documents(quick) == documents(single)
+    assert quick.findings
+    assert (quick.ledger["rows"], quick.ledger["refused"]) == (6000, 99)
+    assert isinstance(quick.new, ChangeList)
+    stored = [
+        each
+        for part in stamped(quick, "s-1%").new.parts  # type: ignore[attr-defined]
+        if isinstance(part, NewOfRun)
+        for each in part.written()
+    ]
+    packed = [c for c in stamped(single, "s-1%").new if isinstance(c.values, PackedValues)]
+    assert stored == [(c.record_key, c.period.year, c.values.document()) for c in packed]  # type: ignore[attr-defined]
+    assert len(stored) > 5_000
 
 
 JSON_VALUE = st.one_of(
