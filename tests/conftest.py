@@ -10,6 +10,23 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.fixtures.databases"]
 
+_DEAREST = {
+    name: place
+    for place, name in enumerate(
+        (
+            "test_two_worlds_at_scale",
+            "test_openapi",
+            "test_durability",
+            "test_workers",
+            "test_two_refined_worlds",
+            "test_two_worlds",
+            "test_pins",
+            "test_kills",
+        )
+    )
+}
+"""Files with tests that take many seconds, by what one of their tests takes."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """How fast an example is made says something of the machine's other work, nothing of the code."""
@@ -20,6 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The dearest files first: what comes last is short, and several workers end together."""
+    items.sort(key=lambda item: _DEAREST.get(item.path.stem, len(_DEAREST)))
 
 
 @pytest.fixture(autouse=True)
