@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.fixtures.databases import _copied as copied
 from tests.fixtures.planted_leaks import Leak
-from tests.fixtures.planted_leaks_of_features import LEAKS_OF_FEATURES
+from tests.fixtures.planted_leaks_of_features import LEAK_THAT_IS_KEPT, LEAKS_OF_FEATURES
 from tests.fixtures.twin_worlds import Asked, Twin, Twins
 from tests.fixtures.world_catalogue import TOWNSHIPS
 from tests.fixtures.world_happenings import directed
@@ -35,10 +35,16 @@ def bare(place: World, story: Story, seed: int) -> str:
 
 @pytest.fixture(scope="module")
 def pair(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Twin, Twin]]:
+    with a_pair(sqlite_template, tmp_path_factory) as made:
+        yield made
+
+
+@contextmanager
+def a_pair(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Twin, Twin]]:
     with ExitStack() as stack:
         made = []
         for build in (directed, bare):
-            url = copied(sqlite_template, tmp_path_factory)
+            url = copied(template, tmp_path_factory)
             place = stack.enter_context(world(url, tmp_path_factory.mktemp("world")))
             made.append(Twin(place, (build(place, DIRECTED, 1),)))
         yield made[0], made[1]
@@ -80,4 +86,11 @@ def test_without_a_leak_nothing_is_found(pair: tuple[Twin, Twin]) -> None:
 @pytest.mark.parametrize("leak", LEAKS_OF_FEATURES, ids=lambda leak: leak.__name__)
 def test_a_planted_leak_is_found(pair: tuple[Twin, Twin], leak: Leak) -> None:
     with leak():
+        assert next(noticed(pair), None) is not None
+
+
+def test_a_planted_leak_that_lets_something_be_kept_is_found(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with a_pair(sqlite_template, tmp_path_factory) as pair, LEAK_THAT_IS_KEPT():
         assert next(noticed(pair), None) is not None
