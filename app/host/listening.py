@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import os
 import signal
 import socket
@@ -58,6 +59,8 @@ class Server(uvicorn.Server):
         self._forsaken = forsaken
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        gc.freeze()  # the application is loaded, and stays
+        gc.enable()
         await super().startup(sockets)
         if self.started:
             self._ready()
@@ -87,6 +90,7 @@ def listen(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     start_log(load_settings())
+    gc.disable()  # until it is loaded: code is never garbage, and looking for some is a fifth of a start
     config = uvicorn.Config(
         application,
         factory=True,
