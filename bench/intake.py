@@ -232,7 +232,8 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.once:
-        print(json.dumps(once(*asked.once, asked.file, asked.database_url)))
+        side, task = asked.once
+        print(json.dumps(once(side, task, asked.file, asked.database_url)))
         return
     if asked.rows:
         compared("read", asked.rows, asked.runs, None)
