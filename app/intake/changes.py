@@ -90,6 +90,12 @@ def told_beyond(item: Beyond, value: Canonical, catalogue: Catalogue) -> str:
 
 def same_value(held: Reported, given: Reported, element: Element, context: Context) -> bool:
     """Whether ``given`` says what is held already: the same missing reason, the same exact value, or what is shown of it."""
+    if _in_own_unit(held, element) and _in_own_unit(given, element):
+        if held.number == given.number:
+            return True
+        # With no more digits than are shown it is shown as it is, so that nothing else is what is shown of it.
+        if -int(held.number.as_tuple().exponent) <= element.decimals:  # type: ignore[union-attr]
+            return False
     units = context.catalogue.units
     before, after = canonical(held, element, units), canonical(given, element, units)
     if before is None or after is None:
@@ -99,6 +105,16 @@ def same_value(held: Reported, given: Reported, element: Element, context: Conte
     if isinstance(before, Fraction) and isinstance(after, Fraction):
         return Fraction(shown(before, element.decimals)) == after
     return False
+
+
+def _in_own_unit(reported: Reported, element: Element) -> bool:
+    """Whether it is a number in the element's own unit."""
+    return (
+        element.numeric
+        and reported.number is not None
+        and reported.missing is None
+        and (reported.unit is None or element.unit is None or reported.unit == element.unit)
+    )
 
 
 def _merged(

@@ -103,7 +103,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
             ended.append(True)
 
     monkeypatch.setattr(read, "_AT_ONCE", 0)
-    monkeypatch.setitem(FORMATS, "ndjson", replace(form, write=write))
+    monkeypatch.setitem(FORMATS, "ndjson", replace(form, write=write, lines=None))
     return ended
 
 
