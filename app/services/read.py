@@ -48,6 +48,11 @@ class Opened:
 
     state: str
     position: Position
+    offset: int | None = None
+
+    def start(self, name: str) -> int | Position:
+        """Where to go on in a state of that name: what has the same name shows the same, so that a row's number holds."""
+        return self.offset if self.offset is not None and name == self.state else self.position
 
 
 @dataclass(frozen=True)
@@ -230,12 +235,14 @@ class ViewReader:
         opened = self._registry.sealer.open("page", question.cursor)
         if opened["q"] != question.digest():
             raise Problem("bad_cursor", "游标属于另一个查询 (the cursor belongs to another question)")
-        return Opened(opened["s"], opened["p"])
+        return Opened(opened["s"], opened["p"], opened.get("o"))
 
-    def _next(self, name: str, question: Question, position: Position | None) -> str | None:
-        if position is None:
+    def _next(self, name: str, question: Question, cut: Page) -> str | None:
+        if cut.position is None:
             return None
-        return self._registry.sealer.seal("page", {"s": name, "q": question.digest(), "p": position})
+        return self._registry.sealer.seal(
+            "page", {"s": name, "q": question.digest(), "p": cut.position, "o": cut.offset}
+        )
 
     def _page(
         self,
@@ -247,12 +254,12 @@ class ViewReader:
         wanted: Wanted,
         place: str | None,
     ) -> Answer:
-        cut = page(chosen.frame, chosen.sort, question.limit or PAGE, opened.position if opened else 0)
+        cut = page(chosen.frame, chosen.sort, question.limit or PAGE, opened.start(name) if opened else 0)
         head = orjson.dumps({"view": view.spec.code, "version": view.version, "snapshot": name})[:-1]
         tail: dict[str, object] = {"count": chosen.frame.height} if question.count else {}
         if chosen.remarks:
             tail["notes"] = list(chosen.remarks)
-        tail["next"] = self._next(name, question, cut.position)
+        tail["next"] = self._next(name, question, cut)
         body = b"".join((head, b',"records":', self._records(chosen, cut), b",", orjson.dumps(tail)[1:]))
         headers = {**PRIVATE, "ETag": entity_tag(body), "Township-Snapshot": name}
         said = answered([field.name for field in chosen.fields], cut.frame, view.spec.frequency)
@@ -309,11 +316,11 @@ class ViewReader:
         place: str | None,
     ) -> Answer:
         form = FORMATS[question.format]
-        start = opened.position if opened else 0
+        start = opened.start(name) if opened else 0
         cut = page(chosen.frame, chosen.sort, question.limit or max(1, chosen.frame.height), start)
         frame = cut.frame
         headers = _headers(view, name, form)
-        following = self._next(name, question, cut.position)
+        following = self._next(name, question, cut)
         if following is not None:
             headers["Township-Next"] = following
         if question.count:
