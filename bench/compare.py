@@ -4,7 +4,7 @@
         [--report docs/performance.md] [--minutes 7]
 
 Makes the data, starts every party on this machine, measures, and writes the tables and a chart. ``--regions`` is a list
-``code,name,level,parent`` with real townships; else the shipped ones are filled up with invented ones. PostgREST takes part
+``code,name,level,parent`` with real townships; else those of Henan in ``bench/regions``. PostgREST takes part
 where ``BENCH_POSTGREST`` is its program. Everything that was started is ended, also when the run fails. A small run writes a
 report only where ``--report`` says so.
 """
@@ -130,7 +130,7 @@ def arranged(size: Size, regions: Path | None, held: ExitStack) -> Arranged:
     """The data is made and the servers are started; they end with ``held``."""
     folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="township-bench-")))
     processes = held.enter_context(Processes(folder))
-    places = country(size.townships, regions, ROOT / "schemas" / "regions.csv")
+    places = country(size.townships, regions, ROOT / "bench" / "regions" / "henan-2023.csv")
     server = start_server(migrate, POSTGRESQL, Path(tempfile.gettempdir()))
     held.callback(server.stop)
     database = server.empty_database()

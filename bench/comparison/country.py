@@ -9,6 +9,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def country(wanted: int, given: Path | None, shipped: Path) -> Country:
     elif given is None:
         province = next(iter(held))
         chosen = [line for line in lines if line["level"] != "village"]
-        chosen += _invented(province, wanted - held[province])
+        chosen += _invented(province, {line["code"] for line in chosen}, wanted - held[province])
         origin = f"{held[province]} real codes and names, the others invented"
     else:
         raise ValueError(f"no province of {given} has {wanted} townships")
@@ -81,10 +82,11 @@ def country(wanted: int, given: Path | None, shipped: Path) -> Country:
     return Country(text.getvalue().encode(), province, townships, origin)
 
 
-def _invented(province: str, count: int) -> Iterator[dict[str, str]]:
+def _invented(province: str, taken: AbstractSet[str], count: int) -> Iterator[dict[str, str]]:
+    free = [code for number in range(90, 0, -1) if (code := f"{province}{number:02d}") not in taken]
     for number in range(count):
         prefecture, county = divmod(number // 24, 80)
-        above = f"{province}{90 + prefecture:02d}"
+        above = free[prefecture]
         below = f"{above}{county + 1:02d}"
         if number % (24 * 80) == 0:
             yield {"code": above, "name": f"造{prefecture}市", "level": "prefecture", "parent": province}

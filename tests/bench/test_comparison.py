@@ -172,6 +172,16 @@ def test_the_shipped_places_are_filled_up_with_invented_ones():
     assert {town.code for town in few.townships} < {town.code for town in more.townships}
 
 
+def test_the_province_that_is_shipped_with_the_bench_has_all_the_townships_that_are_wanted():
+    henan = country(2_400, None, ROOT / "bench" / "regions" / "henan-2023.csv")
+    assert henan.origin == "real codes and names"
+    assert len({town.code for town in henan.townships}) == 2_400
+    assert {town.code[:2] for town in henan.townships} == {"41"}
+    more = country(2_600, None, ROOT / "bench" / "regions" / "henan-2023.csv")
+    assert more.origin == "2586 real codes and names, the others invented"
+    assert len({line.partition(b",")[0] for line in more.regions.splitlines()}) == len(more.regions.splitlines())
+
+
 def test_a_list_of_ones_own_is_never_filled_up():
     assert country(10, SHIPPED, SHIPPED).origin == "real codes and names"
     with pytest.raises(ValueError, match="has 15 townships"):
