@@ -68,7 +68,10 @@ class Pins:
         department = permit.caller.department or ""
         if asked.name is not None and not is_pin(asked.name):
             raise Problem("bad_request", f"name 应符合 {PIN.pattern}，且不得形如快照标识 (not a name for a snapshot)")
-        state, today = self._registry.state(), self._registry.today()
+        state = self._registry.state()
+        # One look at the clock: read twice around midnight it would keep the figures of one day under the next.
+        now = self._registry.now()
+        today = now.astimezone(CHINA).date()
         seen = (
             visible_views(state, caller, today)
             if asked.view is None
@@ -76,10 +79,9 @@ class Pins:
         )
         if not seen:
             raise no_view()
-        made = [self._state_of(caller, view, state, asked) for view in seen]
+        made = [self._state_of(caller, view, state, asked, today) for view in seen]
         told = asked.view[:40] if asked.view else "all"
         name = asked.name or f"{told}-{today.isoformat()}-{made[0].snapshot.id[:8]}"
-        now = self._registry.now()
         kept = [
             Pin(
                 department=department,
@@ -144,9 +146,11 @@ class Pins:
                 return found
         raise Problem("not_found", _NONE)
 
-    def _state_of(self, caller: Caller, view: VisibleView, present: State, asked: Pinning) -> _Shown:
+    def _state_of(self, caller: Caller, view: VisibleView, present: State, asked: Pinning, today: date) -> _Shown:
         code = view.spec.code
-        then, state, day = view_as_of(self._registry, self._names, caller, view, present, asked.as_of)
+        then, state, day = view, present, today
+        if asked.as_of is not None:
+            then, state, day = view_as_of(self._registry, self._names, caller, view, present, asked.as_of)
         version = str(then.version)
         key = mapped_key(state, code, version, then.plan, then.scope, day)
         shown = self._views.seen(key) or mapped_state(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,12 @@ from typer.testing import CliRunner
 
 from app.cli import program
 from app.formats.writing import FORMATS
+from app.policy.callers import Caller
+from app.services.mapped import MappedViews
+from app.services.naming import StateNames
+from app.services.pinning import Pinning, Pins
+from app.services.registry import CHINA
+from app.store import pins
 from tests.fixtures.databases import Kind
 from tests.fixtures.house import House, serving
 from tests.fixtures.small import AGREEMENT, FILES, PEOPLE, REGIONS, VIEW, WELLS
@@ -170,6 +176,20 @@ def test_an_earlier_state_is_pinned_by_its_instant_or_its_snapshot(house: House)
         assert ecology.get(path, params={"as_of": name}).content == first.content
     bad = ecology.post("/v1/snapshots", json={"view": "people-view", "as_of": "no-such-name"})
     assert (bad.status_code, bad.json()["code"]) == (400, "bad_cursor")
+
+
+def test_a_snapshot_pinned_while_the_day_changes_stands_for_the_day_it_was_made_under(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = Caller("department", "c", "ecology", department="ecology")
+    before, after = datetime(2026, 12, 30, 15, 59, 59, tzinfo=UTC), datetime(2026, 12, 30, 16, tzinfo=UTC)
+    told = iter([before])
+    monkeypatch.setattr(house.registry, "clock", lambda: next(told, after))
+    Pins(house.registry, MappedViews(1 << 24), StateNames(house.registry)).pin(caller, Pinning(name="year-end"))
+    with house.registry.database.read() as cx:
+        kept = pins.every(cx, "ecology", "year-end")
+    assert kept
+    assert {pin.shown_at.astimezone(CHINA).date() for pin in kept} == {date(2026, 12, 30)}
 
 
 def test_access_to_a_pinned_snapshot_is_todays(house: House) -> None:
