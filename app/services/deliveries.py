@@ -19,6 +19,7 @@ from app.formats.encoding import CODINGS, IDENTITY, SMALLEST, Codings, packed, w
 from app.formats.writing import Format
 from app.mapping.plan import OutputField
 from app.services.answers import Answer, entity_tag, matches, tag_in_coding
+from app.services.first_readings import FirstReadings
 from app.services.kept_answers import Identity, KeptAnswer, KeptAnswers, Told, makers
 from app.services.questions import Question
 from app.services.row_by_row import Stretch
@@ -48,6 +49,7 @@ class Deliveries:
 
     def __init__(self, kept: KeptAnswers) -> None:
         self._kept = kept
+        self._first = FirstReadings(kept)
         self._before = WrittenBefore()
 
     def unchanged(self, key: str, form: Format, wanted: Wanted) -> Answer | None:
@@ -108,8 +110,7 @@ class Deliveries:
             self._kept.remember(key, told)
             return unchanged
         coding = _coding(told, form, wanted)
-        found = self._kept.made(key, coding, told, *_coded(lambda _: iter([body]), coding))
-        answer = None if found is None else _from_file(found, form, coding, wanted)
+        answer = self._kept_first(key, coding, form, told, lambda _: iter([body]), wanted)
         return answer or self.page(key, form, told, body, wanted)
 
     def page(self, key: str | None, form: Format, told: Told, body: bytes, wanted: Wanted) -> Answer:
@@ -132,19 +133,24 @@ class Deliveries:
     def _made(self, key: str, form: Format, told: Told, make: Make, wanted: Wanted) -> Answer:
         coding = _coding(told, form, wanted)
         if self._kept.keeps and (wanted.range is not None or wanted.known_first):
-            found = self._kept.made(key, coding, told, *_coded(make, coding))
-            answer = None if found is None else _from_file(found, form, coding, wanted)
+            answer = self._kept_first(key, coding, form, told, make, wanted)
             if answer is not None:
                 return answer
         if wanted.known_first:
             coding = IDENTITY
-        pieces, identity = _coded(make, coding)
-        stream = self._kept.keeping(key, coding, told, pieces, identity)
+        stream = self._first.reading(key, coding, told, lambda: _coded(make, coding))
         headers = {**told.headers, **_said(told, coding), **_ranges(self._kept)}
         answer = Answer(200, form.media_type, stream=stream, headers=headers, rows=told.rows, answered=told.answered)
         if not wanted.known_first:
-            answer.sha256 = identity.sha256
+            answer.sha256 = stream.sha256
         return answer
+
+    def _kept_first(self, key: str, coding: str, form: Format, told: Told, make: Make, wanted: Wanted) -> Answer | None:
+        """The answer from its file, written whole before any of it is sent; None where it cannot be kept."""
+        for _ in self._first.reading(key, coding, told, lambda: _coded(make, coding)):
+            pass
+        found = self._kept.find(key, coding)
+        return None if found is None else _from_file(found, form, coding, wanted)
 
 
 def answer_key(name: str, scope: str, rest: Sequence[object], question: Question) -> str:

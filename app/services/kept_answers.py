@@ -125,32 +125,31 @@ class KeptAnswers:
         self._note_use(path)
         return found
 
+    def draft(self, key: str, coding: str) -> Draft | None:
+        """A file for the answer while it is made, to be closed by the caller; None where none can be kept."""
+        return Draft.begin(self.path(key, coding), self._limit, plain=coding == IDENTITY) if self.keeps else None
+
     def keeping(
-        self, key: str, coding: str, told: Told, pieces: Iterable[bytes], identity: Identity
+        self, key: str, coding: str, told: Told, pieces: Iterable[bytes], identity: Identity, draft: Draft | None
     ) -> Iterator[bytes]:
-        """The same pieces, kept once the last of them was taken; ``identity`` has counted them before the coding.
+        """The same pieces, kept in ``draft`` once the last was taken; ``identity`` has counted them before the coding.
 
         Nothing is kept of an answer that breaks off, nor of one that has no room, which goes on all the same.
         """
         self.remember(key, told)
-        draft = _Draft.begin(self.path(key, coding), self._limit, plain=coding == IDENTITY) if self.keeps else None
+        whole = False
         try:
             for piece in pieces:
                 if draft is not None and not draft.add(piece):
                     draft = None
                 yield piece
             if draft is not None and draft.finish(told, identity):
+                whole = True
                 self._checked(key, coding, draft.kept(told, identity))  # its bytes were here a moment ago
                 self._make_room()
         finally:
-            if draft is not None:
+            if draft is not None and not whole:
                 draft.drop()
-
-    def made(self, key: str, coding: str, told: Told, pieces: Iterable[bytes], identity: Identity) -> KeptAnswer | None:
-        """The answer, written whole before it is sent; None where it cannot be kept."""
-        for _ in self.keeping(key, coding, told, pieces, identity):
-            pass
-        return self.find(key, coding)
 
     def path(self, key: str, coding: str) -> Path:
         """Where the answer will stand."""
@@ -210,7 +209,7 @@ class Identity:
         return self._digest.hexdigest()
 
 
-class _Draft:
+class Draft:
     """A file on its way: under a temporary name until it is whole."""
 
     def __init__(self, final: Path, temporary: Path, file: IO[bytes], limit: int, *, plain: bool) -> None:
@@ -220,11 +219,11 @@ class _Draft:
         self._digest = None if plain else hashlib.sha256()  # of plain bytes the digest is taken already
 
     @classmethod
-    def begin(cls, final: Path, limit: int, *, plain: bool) -> _Draft | None:
+    def begin(cls, final: Path, limit: int, *, plain: bool) -> Draft | None:
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             temporary = final.parent / f"{os.getpid()}-{secrets.token_hex(8)}{_TEMPORARY}"
-            return cls(final, temporary, temporary.open("xb", buffering=0), limit, plain=plain)
+            return cls(final, temporary, temporary.open("x+b", buffering=0), limit, plain=plain)
         except OSError as error:
             _log.warning("an answer is not kept: %s", error)
             return None
@@ -262,7 +261,6 @@ class _Draft:
         )
         try:
             self._write(about + len(about).to_bytes(_LENGTH, "big") + _END)
-            self._file.close()
             self._temporary.replace(self._final)
         except OSError as error:
             _log.warning("an answer is not kept: %s", error)
@@ -273,10 +271,25 @@ class _Draft:
         """What was written, once it is whole."""
         return KeptAnswer(self._final, told, self._size, identity.sha256(), identity.length, _place(self._final))
 
+    def read(self, start: int, most: int) -> bytes | None:
+        """At most that many of the bytes that were added; None where they are no longer there."""
+        if self._file.closed:
+            return None
+        try:
+            return os.pread(self._file.fileno(), most, start) or None
+        except OSError as error:
+            _log.warning("an answer on its way cannot be read: %s", error)
+            return None
+
     def drop(self) -> None:
+        """It will not be whole."""
         self._file.close()
         with suppress(OSError):
             self._temporary.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Nobody adds to it or reads it any more."""
+        self._file.close()
 
     def _write(self, data: bytes) -> None:
         left = memoryview(data)

@@ -21,7 +21,10 @@ def folder(tmp_path: Path) -> Path:
 
 def put(kept: KeptAnswers, key: str, pieces: list[bytes]) -> None:
     identity = Identity()
-    assert list(kept.keeping(key, "identity", TOLD, identity.passing(pieces), identity)) == pieces
+    draft = kept.draft(key, "identity")
+    assert list(kept.keeping(key, "identity", TOLD, identity.passing(pieces), identity, draft)) == pieces
+    if draft is not None:
+        draft.close()
 
 
 def bytes_of(found: KeptAnswer | None) -> bytes | None:
@@ -45,7 +48,7 @@ def test_another_process_finds_what_was_sent_once(folder: Path) -> None:
 
 def test_what_breaks_off_is_not_kept(folder: Path) -> None:
     kept, identity = KeptAnswers(folder, 10_000), Identity()
-    begun = kept.keeping("k", "identity", TOLD, identity.passing(DATA), identity)
+    begun = kept.keeping("k", "identity", TOLD, identity.passing(DATA), identity, kept.draft("k", "identity"))
     next(begun)
     begun.close()  # type: ignore[attr-defined]
     assert kept.find("k", "identity") is None

@@ -6,8 +6,10 @@ import gzip
 import hashlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -17,6 +19,7 @@ import zstandard
 
 from app.formats.writing import FORMATS
 from app.services import deliveries, read
+from app.services.kept_answers import Identity
 from app.store import audit
 from tests.fixtures.house import House
 from tests.fixtures.mixed import FILES, agreement, view
@@ -215,3 +218,36 @@ def test_an_answer_broken_off_is_not_kept(house: House) -> None:
         get(reader)
     assert kept(house) == []
     assert get(reader).content.count(b"\n") == 33
+
+
+@pytest.mark.parametrize("coding", ["identity", "zstd"])
+def test_readers_who_come_at_once_share_the_making_and_each_is_witnessed(house: House, coding: str) -> None:
+    readers = [house.client(department="eco") for _ in range(5)]
+    begun: list[str] = []
+    start = Barrier(len(readers))
+    coded = deliveries._coded
+
+    def slowly(pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            time.sleep(0.2)  # so that all have come before it is made
+            yield piece
+
+    def counted(make: deliveries.Make, coding: str) -> tuple[Iterator[bytes], Identity]:
+        begun.append(coding)
+        return coded(lambda coding: slowly(make(coding)), coding)
+
+    def read(number: int) -> bytes:
+        start.wait()
+        headers = {"Accept-Encoding": coding, "X-Request-ID": f"once-{number}"}
+        with readers[number].stream("GET", PATH, params={"format": "csv"}, headers=headers) as answer:
+            assert answer.status_code == 200
+            return b"".join(answer.iter_raw())
+
+    with patch.object(deliveries, "_coded", counted), ThreadPoolExecutor(len(readers)) as pool:
+        found = set(pool.map(read, range(len(readers))))
+    assert begun == [coding]
+    (body,) = found
+    plain = zstandard.ZstdDecompressor().decompressobj().decompress(body) if coding == "zstd" else body
+    assert plain == get(readers[0], "csv").content
+    told = [settled(house, f"once-{number}")[0] for number in range(len(readers))]
+    assert {(closing.digest, closing.rows) for closing in told} == {(hashlib.sha256(plain).hexdigest(), 33)}
