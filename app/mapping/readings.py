@@ -93,6 +93,18 @@ class Readings:
         # Nothing reported is none counted.
         return replace(found, numerator=found.numerator.fill_null(0)) if wanted.steps.counts else found
 
+    def remember_order(self, existing: pl.DataFrame, points: Points, order: pl.Series) -> None:
+        """``points`` are the ``existing`` ones in another ``order``: what has its records at these very rows, in theirs,
+        need not look for them.
+        """
+        for dataset in [self.plan.datasets[code] for code in self._records]:
+            if dataset.frequency != self.plan.frequency or self.is_aggregated(dataset):
+                continue
+            table = self.table(dataset)
+            same = table.keys.columns == existing.columns and table.keys.equals(existing)
+            if same and not any(column.null_count() for column in table.keys):
+                points.indexes[table] = order
+
     def table(self, dataset: Dataset, points: Points | None = None) -> Table:
         """The values of a dataset at the grain; ``points`` matter only where a coarser period has to be spread."""
         spread = self.is_aggregated(dataset) and coarser_in_time(dataset, self.plan.frequency)

@@ -45,6 +45,8 @@ class Records:
 
     def reporting(self) -> pl.DataFrame:
         """Only the records in which some value is not missing."""
+        if any(self.frame[name].null_count() == 0 for name in self.values):
+            return self.frame
         return self.frame.filter(self.is_reporting())
 
     def is_reporting(self) -> pl.Expr:

@@ -72,12 +72,14 @@ def run(plan: Plan, sources: Sources, coverage: Coverage, regions: RegionIndex, 
 def _run(plan: Plan, sources: Sources, coverage: Coverage, hierarchy: Hierarchy) -> Mapped:
     present = isinstance(hierarchy, PresentHierarchy)
     readings = Readings(plan, sources, coverage, hierarchy)
-    rows = in_order(existing_points(readings), plan.frequency, hierarchy.regions, hierarchy.today, present=present)
+    existing = existing_points(readings)
+    rows = in_order(existing, plan.frequency, hierarchy.regions, hierarchy.today, present=present)
     points = Points(rows.points, PER_YEAR.get(plan.frequency, 1))
+    readings.remember_order(existing, points, rows.order)
     masks = Masks(plan, coverage, hierarchy)
     columns = [_field(each, points, rows, readings, masks).alias(f"field:{each.name}") for each in plan.fields]
     key = [rows.points[name] for name in points.key]
-    frame = pl.DataFrame([rows.points["region"], rows.said["code"], rows.points["period"], *key, *columns])
+    frame = pl.DataFrame([rows.points["region"], rows.said("code"), rows.points["period"], *key, *columns])
     levels = {plan.datasets[path.partition(".")[0]].level for path in plan.elements}
     notes = hierarchy.carrying.notes(levels) if isinstance(hierarchy, PresentHierarchy) else ()
     return Mapped(frame, tuple(each.output for each in plan.fields), plan.key, notes)
@@ -88,9 +90,9 @@ def _field(each: CompiledField, points: Points, rows: RegionalRows, readings: Re
         case FromConstant(value=value):
             return _filled(pl.repeat(None, len(points), dtype=pl.Null, eager=True), each, value)
         case FromRegion(attribute=attribute):
-            return _finished(rows.said[attribute], each, None)
+            return _finished(rows.said(attribute), each, None)
         case FromPeriod():
-            return _finished(rows.said["written"], each, None)
+            return _finished(rows.said("written"), each, None)
         case FromElements(tree=tree, absorbs=absorbs):
             mask = masks.of(tree, points) if absorbs else None
             values = _values(each, points, readings, mask)

@@ -16,8 +16,8 @@ class Rows:
     """Records of one dataset, one row each.
 
     Columns of ``frame``: ``region`` Int32, ``period`` Int32 (ordinal in the dataset's own frequency), the key columns
-    by element code (String), then one per element asked for, by element code: integer and decimal Int128 =
-    value × ``scale[element]``, text and code String, date Date, boolean Boolean. A missing value and an uncovered
+    by element code (String), then one per element asked for, by element code: integer and decimal Int64 or
+    Int128 = value × ``scale[element]``, text and code String, date Date, boolean Boolean. A missing value and an uncovered
     cell are both null; of an element that is covered nowhere the column may be left out. (region, period, key) is
     unique.
     """

@@ -53,6 +53,8 @@ class _Candidate:
 def hidden(values: pl.Series, scale: int, mask: CellMask) -> pl.Series:
     """Which numbers (integers over ``scale``) a mask hides altogether. Boolean without nulls."""
     limit = _capped(ceil(mask.numbers[0] * scale)) if mask.numbers else 0
+    if mask.kind in {"suppress_below", "band"}:
+        values = values.cast(pl.Int128)
     if mask.kind == "suppress_below":
         found = (values > _literal(-limit)) & (values < _literal(limit)) & (values != _literal(0))
     elif mask.kind == "band":
@@ -84,6 +86,7 @@ def shown_numbers(values: pl.Series, scale: int, covers: Sequence[Cover]) -> tup
 
     Raises ``NotRepresentableError`` where what is shown does not fit into 128 bits over one scale.
     """
+    values = values.cast(pl.Int128)
     exact = told_exactly(values, scale, covers)
     candidates = sorted(
         (each for cover in covers if cover.mask for each in _candidates(values, scale, cover.inside, cover.mask)),

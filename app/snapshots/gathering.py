@@ -15,6 +15,7 @@ from app.snapshots.part_files import Part
 # Whether each of the (region, period) pairs is covered; None: every one is.
 CellCover = Callable[[pl.DataFrame], pl.Series]
 
+_INT64 = 2**63 - 1
 _INT128 = 2**127 - 1
 _TYPES: Mapping[ElementType, pl.DataType] = {
     "integer": pl.Int128(),
@@ -31,22 +32,24 @@ def gather(
 ) -> Rows:
     """The rows of all ``parts`` (of the regions ``only``) with region, period, the key columns and those of ``elements``.
 
-    Numeric columns are Int128 over one scale for all parts; a column that an older part does not have is null there.
+    Numeric columns are Int64 where that holds all parts over one scale, else Int128; a column that an older part does
+    not have is null there.
     Raises ``NotRepresentableError`` where a common scale leads beyond 128 bits.
     """
     asked = [dataset.by_code[code] for code in dict.fromkeys(elements) if code not in dataset.key]
     fixed = ["region", "period", *dataset.key]
     scale = {element.code: _common_scale(parts, element) for element in asked if element.numeric}
+    kinds = {element.code: _kind(parts, element, scale) for element in asked}
     frames = [
         _of_regions(part, [*fixed, *(element.code for element in asked)], only).select(
-            *fixed, *(_column(part, element, scale) for element in asked)
+            *fixed, *(_column(part, element, scale, kinds[element.code]) for element in asked)
         )
         for part in parts
     ]
     if not frames:
         schema = {"region": pl.Int32(), "period": pl.Int32(), **dict.fromkeys(dataset.key, pl.String())}
         return Rows(pl.DataFrame(schema={**schema, **{e.code: _TYPES[e.type] for e in asked}}), scale)
-    return Rows(frames[0] if len(frames) == 1 else pl.concat(frames), scale)
+    return Rows(frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=True), scale)
 
 
 def _of_regions(part: Part, columns: Sequence[str], only: Collection[int] | None) -> pl.DataFrame:
@@ -99,10 +102,23 @@ def _common_scale(parts: Sequence[Part], element: Element) -> int:
     return common
 
 
-def _column(part: Part, element: Element, scale: Mapping[str, int]) -> pl.Expr:
-    code, kind = element.code, _TYPES[element.type]
+def _kind(parts: Sequence[Part], element: Element, scale: Mapping[str, int]) -> pl.DataType:
+    """The narrowest type that holds the element's column in every part, over the common scale."""
+    code = element.code
+    if not element.numeric:
+        return _TYPES[element.type]
+    factors = [(part, scale[code] // part.scale[code]) for part in parts if code in part.recipe.types]
+    narrow = all(
+        part.frame.schema[code] == pl.Int64 and (factor == 1 or factor * max(part.bound.get(code, 0), 1) <= _INT64)
+        for part, factor in factors
+    )
+    return pl.Int64() if factors and narrow else pl.Int128()
+
+
+def _column(part: Part, element: Element, scale: Mapping[str, int], kind: pl.DataType) -> pl.Expr:
+    code = element.code
     if code not in part.recipe.types:
         return pl.lit(None, dtype=kind).alias(code)
     column = pl.col(code).cast(kind)
     factor = scale[code] // part.scale[code] if element.numeric else 1
-    return column if factor == 1 else (column * pl.lit(factor, dtype=pl.Int128)).alias(code)
+    return column if factor == 1 else (column * pl.lit(factor, dtype=kind)).alias(code)

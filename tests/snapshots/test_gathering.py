@@ -20,10 +20,23 @@ def test_years_come_together_over_one_scale(tmp_path):
     tenths = part(tmp_path, [row(2, 1, 2025, area={"n": "6.7"})])
     rows = gather([thirds, tenths], LAND, ["area"])
     assert rows.frame.columns == ["region", "period", "area"]
-    assert rows.frame.schema["area"] == pl.Int128
+    assert rows.frame.schema["area"] == pl.Int64
     assert rows.frame.get_column("period").to_list() == [2024, 2025]
     assert rows.scale == {"area": 30}
     assert values(rows.frame, rows.scale, "area") == [Fraction(20, 3), Fraction("6.7")]
+
+
+@pytest.mark.parametrize(("number", "kind"), [("9223372036854775.807", pl.Int64), ("9223372036854775.808", pl.Int128)])
+def test_a_column_is_as_wide_as_the_years_together_need_and_never_wraps(tmp_path, number, kind):
+    large = part(tmp_path, [row(1, 1, 2024, area={"n": number.replace(".", "")})], year=2024)
+    small = part(tmp_path, [row(2, 1, 2025, area={"n": "-0.001"})])
+    larger = part(tmp_path, [row(1, 1, 2023, area={"n": number})], year=2023)
+    rows = gather([larger, small], LAND, ["area"])
+    assert rows.frame.schema["area"] == kind
+    assert values(rows.frame, rows.scale, "area") == [Fraction(number), Fraction("-0.001")]
+    rows = gather([large, small], LAND, ["area"])
+    assert rows.frame.schema["area"] == pl.Int128
+    assert values(rows.frame, rows.scale, "area") == [Fraction(number) * 1000, Fraction("-0.001")]
 
 
 def test_a_column_that_an_older_part_does_not_have_is_missing_there(tmp_path):
