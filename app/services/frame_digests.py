@@ -7,54 +7,100 @@ own. A number's width is not part of its value.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
-import pyarrow as pa
+
+from app.formats.slices import writers
+
+_AT_ONCE = 20_000  # rows up to which a second thread is not worth its start
+_OFFSET = 8  # bytes
+_Digest = Callable[[int, int], Sequence[memoryview | bytes]]
 
 
 def frame_digest(frame: pl.DataFrame) -> bytes:
     """32 bytes that two frames share exactly when they have the same columns, rows and values, in the same order."""
-    digest = hashlib.sha256(f"{frame.height}".encode())
-    for column in frame:
-        digest.update(_column_digest(column))
-    return digest.digest()
+    return stretch_digests(frame, [(0, frame.height)])[0]
 
 
-def _column_digest(column: pl.Series) -> bytes:
+def stretch_digests(frame: pl.DataFrame, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+    """The ``frame_digest`` of each stretch (first row, length) of a frame, whose columns are taken from memory once."""
+    if 2 * sum(length for _, length in spans) < frame.height:
+        return [frame_digest(frame.slice(start, length)) for start, length in spans]
+    if frame.height <= _AT_ONCE:
+        columns = [_column_digests(column, spans) for column in frame]
+    else:
+        begun = [writers().submit(_column_digests, column, spans) for column in frame]
+        columns = [future.result() for future in begun]
+    found: list[bytes] = []
+    for number, (_, length) in enumerate(spans):
+        digest = hashlib.sha256(f"{length}".encode())
+        for column in columns:
+            digest.update(column[number])
+        found.append(digest.digest())
+    return found
+
+
+def _column_digests(column: pl.Series, spans: Sequence[tuple[int, int]]) -> list[bytes]:
     kind = column.dtype
     name = "integer" if kind.is_integer() else str(kind)
-    digest = hashlib.sha256(f"{column.name}\0{name}\0".encode())
-    if column.null_count():
-        digest.update(_memory(column.is_null().cast(pl.UInt8)))
-    else:
-        digest.update(b"whole")
-    if kind.is_integer() and _fits_int64(column):
-        digest.update(_memory(column.cast(pl.Int64).fill_null(0)))
-    elif kind.is_integer():
-        # Most columns fit 64 bits; those that do not are told as text.
-        digest.update(b"wide")
-        _texts(column.cast(pl.String), digest.update)
-    elif kind == pl.String:
-        _texts(column, digest.update)
-    elif kind == pl.Boolean:
-        digest.update(_memory(column.fill_null(value=False).cast(pl.UInt8)))
-    elif kind == pl.Date:
-        digest.update(_memory(column.cast(pl.Int32).fill_null(0)))
-    else:
-        raise TypeError(f"{column.name} is of {kind}")
-    return digest.digest()
+    head = hashlib.sha256(f"{column.name}\0{name}\0".encode())
+    nulls = _memory(column.is_null().cast(pl.UInt8)) if column.null_count() else None
+    values = _values(column)
+    found: list[bytes] = []
+    for start, length in spans:
+        digest = head.copy()
+        missing = None if nulls is None else nulls[start : start + length]
+        digest.update(b"whole" if missing is None or b"\1" not in bytes(missing) else missing)
+        for piece in values(start, length):
+            digest.update(piece)
+        found.append(digest.digest())
+    return found
 
 
-def _texts(column: pl.Series, take: Callable[[memoryview], None]) -> None:
+def _values(column: pl.Series) -> _Digest:
+    """What is digested of the values of a stretch, besides which are missing."""
+    kind = column.dtype
+    if kind == pl.Int128:
+        return lambda start, length: _wide(column.slice(start, length))
+    if kind.is_integer():
+        return _fixed(column.cast(pl.Int64).fill_null(0))
+    if kind == pl.String:
+        return _texts(column)
+    if kind == pl.Boolean:
+        return _fixed(column.fill_null(value=False).cast(pl.UInt8))
+    if kind == pl.Date:
+        return _fixed(column.cast(pl.Int32).fill_null(0))
+    raise TypeError(f"{column.name} is of {kind}")
+
+
+def _wide(column: pl.Series) -> Sequence[memoryview | bytes]:
+    if _fits_int64(column):
+        return _fixed(column.cast(pl.Int64).fill_null(0))(0, len(column))
+    # Most columns fit 64 bits; those that do not are told as text.
+    return [b"wide", *_texts(column.cast(pl.String))(0, len(column))]
+
+
+def _fixed(column: pl.Series) -> _Digest:
+    memory = _memory(column)
+    width = len(memory) // max(len(column), 1)
+    return lambda start, length: [memory[start * width : (start + length) * width]]
+
+
+def _texts(column: pl.Series) -> _Digest:
     """The lengths of all texts, then the texts: no two columns run together alike."""
-    filled = column.fill_null("")
-    take(_memory(filled.str.len_bytes().cast(pl.Int64)))
+    filled = column.fill_null("") if column.null_count() else column
+    lengths = _memory(filled.str.len_bytes().cast(pl.Int64))
     array = filled.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     data = array.buffers()[2]
-    if data is not None and len(array):
-        ends = pa.Array.from_buffers(pa.int64(), len(array) + 1, [None, array.buffers()[1]], offset=array.offset)
-        take(memoryview(data)[ends[0].as_py() : ends[-1].as_py()])
+    if data is None or not len(array):
+        return lambda start, length: [lengths[start * _OFFSET : (start + length) * _OFFSET]]
+    first, whole = array.offset, memoryview(array.buffers()[1])
+    ends, texts = whole[: (first + len(array) + 1) * _OFFSET].cast("B").cast("q"), memoryview(data)
+    return lambda start, length: [
+        lengths[start * _OFFSET : (start + length) * _OFFSET],
+        texts[ends[first + start] : ends[first + start + length]],
+    ]
 
 
 def _memory(column: pl.Series) -> memoryview:
@@ -65,7 +111,5 @@ def _memory(column: pl.Series) -> memoryview:
 
 
 def _fits_int64(column: pl.Series) -> bool:
-    if column.dtype != pl.Int128:
-        return True
     low, high = column.min(), column.max()
     return low is None or high is None or (int(str(low)) >= -(2**63) and int(str(high)) < 2**63)

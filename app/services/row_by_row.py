@@ -17,7 +17,7 @@ from app.mapping.plan import OutputField, Plan
 from app.mapping.run import Mapped
 from app.mapping.steps import finer_in_time
 from app.policy.scopes import Scope
-from app.services.frame_digests import frame_digest
+from app.services.frame_digests import stretch_digests
 from app.services.refinements import conditions_on
 from app.services.registry import State
 
@@ -53,14 +53,15 @@ def stretches(frame: pl.DataFrame, known: Mapping[str | None, tuple[int, bytes]]
 
     ``known`` has length and digest of stretches by their prefix, for those that are known to be what they were.
     """
-    shown = frame.drop("region")
-    found: list[Stretch] = []
-    for prefix, start, length in _parted(frame["code"], 0, _PREFIXES):
-        stood, digest = (known or {}).get(prefix, (None, b""))
-        if stood != length:
-            digest = frame_digest(shown.slice(start, length))
-        found.append(Stretch(prefix, start, length, digest))
-    return tuple(found)
+    parted = _parted(frame["code"], 0, _PREFIXES)
+    stood = known or {}
+    stand = {prefix for prefix, _, length in parted if stood.get(prefix, (None, b""))[0] == length}
+    anew = [(start, length) for prefix, start, length in parted if prefix not in stand]
+    found = iter(stretch_digests(frame.drop("region"), anew))
+    return tuple(
+        Stretch(prefix, start, length, stood[prefix][1] if prefix in stand else next(found))
+        for prefix, start, length in parted
+    )
 
 
 def digest_of(prefix: str, fields: Sequence[OutputField], parts: Sequence[Stretch]) -> str:

@@ -6,7 +6,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from app.services.frame_digests import frame_digest
+from app.services import frame_digests
+from app.services.frame_digests import frame_digest, stretch_digests
 
 WIDE = 2**70
 
@@ -64,3 +65,22 @@ def test_what_lies_below_a_missing_value_does_not_matter():
 
 def test_the_width_of_a_number_is_not_part_of_its_value():
     assert frame_digest(frame([1, None, -5], pl.Int128)) == frame_digest(frame([1, None, -5], pl.Int32))
+
+
+@pytest.mark.parametrize("at_once", [0, 100], ids=["on two threads", "on one"])
+def test_stretches_of_a_frame_have_the_digests_they_have_by_themselves(monkeypatch, at_once):
+    monkeypatch.setattr(frame_digests, "_AT_ONCE", at_once)
+    texts = ["忠", "", None, "ab", "防汛", "", "c", None, "d", "é"]
+    held = pl.DataFrame(
+        {
+            "n": [1, None, 3, 4, 5, 6, None, None, 9, 10],
+            "w": pl.Series([1, 2, WIDE, None, 5, 6, -WIDE, 8, 9, 10], dtype=pl.Int128),
+            "t": pl.Series("t", ["x", *texts]).slice(1),
+            "b": [True, None, False, True, True, False, False, True, None, True],
+            "d": pl.Series([0, None, 2, 3, 4, 5, 6, 7, 8, 9], dtype=pl.Int32).cast(pl.Date),
+        }
+    )
+    for spans in ([(0, 3), (3, 4), (7, 0), (7, 3)], [(2, 2)], [], [(0, 10)]):
+        apart = [pl.DataFrame(held.slice(*span).to_dict(as_series=False), schema=held.schema) for span in spans]
+        assert stretch_digests(held, spans) == [frame_digest(each) for each in apart]
+    assert len({digest for start in range(10) for digest in stretch_digests(held, [(start, 1)])}) == 10
