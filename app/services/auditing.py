@@ -15,6 +15,7 @@ from app.services.answers import Finish
 from app.services.registry import Registry
 from app.services.stops import stopping
 from app.store.audit import AuditEntry, Place
+from app.store.audit_rows import told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Auditing:
                 digest=digest,
             )
             # The intent is the witness; that the closing entry is on its way is enough to let the next one go.
-            self._registry.audit.submit(closing)
+            self._registry.audit.hand_over((told_of(closing),))
 
         return finish, durable
 

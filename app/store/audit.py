@@ -13,53 +13,26 @@ import threading
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, select, update
 
 from app.errors import Problem
 from app.store import bulk, secrets
 from app.store import tables as t
+from app.store.audit_rows import COLUMNS, AuditEntry, EntryKind, leaf_text, row_of, told_of, writable, write_rows
 from app.store.database import Database
 from app.store.ids import new_id
 from app.store.secrets import AuditKeys
-from app.store.types import instant_text, json_text
-from app.witness.entries import entry_bytes, next_link
+from app.store.types import instant_text
+from app.witness.entries import next_link
 
-EntryKind = Literal["intent", "closing", "act"]
+__all__ = ["AuditEntry", "AuditLog", "EntryKind", "Place", "StoredEntry", "Written", "document_of", "entries"]
+
 _A = t.audit.c
 _LARGEST_GROUP = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One line of the audit. An *intent* and its *closing* share ``request_id``; an *act* stands for itself.
-
-    ``status`` says how it went: ``sent``, ``broken``, ``not_modified``, ``applied``, the code of a Problem …
-    """
-
-    at: datetime
-    request_id: str
-    kind: EntryKind
-    caller_kind: str
-    action: str
-    credential_id: str | None = None
-    department: str | None = None
-    region_id: int | None = None
-    target: str | None = None
-    version: int | None = None
-    question: Mapping[str, Any] | None = None
-    agreements: Sequence[str] | None = None
-    epoch: int | None = None
-    status: str | None = None
-    rows: int | None = None
-    digest: str | None = None
-    purposes: Sequence[str] | None = None
-    snapshot: str | None = None
-    answered: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +52,25 @@ class Place:
     leaf: str
 
 
-_COLUMNS = tuple(field.name for field in fields(AuditEntry))
-_VALUES = attrgetter(*_COLUMNS)
-_AT_PLACE = _COLUMNS.index("at")
-_DOCUMENT_PLACES = tuple(_COLUMNS.index(name) for name in ("question", "agreements", "purposes", "answered"))
 _REMEMBERED = 200_000  # leaves of entries that the tree has not taken in yet
 Told = Callable[[], None]
+Handed = tuple[Sequence[Mapping[str, Any]], Callable[["Written"], None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of some entries that were handed over together: where they stand for good, or why they do not."""
+
+    writer: str = ""
+    first: int = 0
+    leaves: Sequence[bytes] = ()
+    fault: Exception | None = None
+
+    def place(self, number: int = 0) -> Place:
+        """Where entry ``number`` of those handed over stands. Raises what kept it from being written."""
+        if self.fault is not None:
+            raise self.fault
+        return Place(self.writer, self.first + number, self.leaves[number].hex())
 
 
 class Chain:
@@ -96,18 +82,20 @@ class Chain:
         self.position = 0
         self._link = b""
 
-    def link(self, entries: Sequence[AuditEntry]) -> tuple[list[tuple[Place, str]], bytes]:
-        """Places and links of the next entries, and the last link; nothing moves until ``advance``."""
-        link, places = self._link, []
+    def link(self, entries: Sequence[Mapping[str, Any]]) -> tuple[list[bytes], list[str]]:
+        """Leaf hashes and links of the next entries; nothing moves until ``advance``."""
+        hashing, key, writer, link = self._keys.hashing, self._keys.chain, self.writer, self._link
+        leaves, links = [], []
         for position, entry in enumerate(entries, self.position + 1):
-            leaf = self._keys.hashing.leaf(entry_bytes(document_of(entry, self.writer, position)))
-            link = next_link(self._keys.hashing, self._keys.chain, self.writer, link, leaf)
-            places.append((Place(self.writer, position, leaf.hex()), link.hex()))
-        return places, link
+            leaf = hashing.leaf(leaf_text(entry, writer, position))
+            link = next_link(hashing, key, writer, link, leaf)
+            leaves.append(leaf)
+            links.append(link.hex())
+        return leaves, links
 
-    def advance(self, count: int, link: bytes) -> None:
-        self.position += count
-        self._link = link
+    def advance(self, links: Sequence[str]) -> None:
+        self.position += len(links)
+        self._link = bytes.fromhex(links[-1])
 
 
 class AuditLog:
@@ -125,23 +113,37 @@ class AuditLog:
     ) -> None:
         self._database = database
         self._told = told
-        self._waiting: queue.SimpleQueue[tuple[AuditEntry, Future[Place]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Handed | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._writer: threading.Thread | None = None
         self._closed = False
         self._chain: Chain | None = None
         self._fresh = fresh
 
-    def submit(self, entry: AuditEntry) -> Future[Place]:
-        """Hand an entry over; the future is done when it is durable, or carries what went wrong."""
-        done: Future[Place] = Future()
+    def hand_over(self, entries: Sequence[Mapping[str, Any]], told: Callable[[Written], None] | None = None) -> None:
+        """Have entries (as ``told_of`` gives them) written, in their order and in one commit.
+
+        ``told`` hears in the writer's thread when they are durable, or what went wrong; it must not wait for anything.
+        """
         with self._gate:
             if self._closed:
                 raise Problem("unavailable", "服务正在关闭 (the service is closing)")
             if self._writer is None:
                 self._writer = threading.Thread(target=self._write, name="audit-writer", daemon=True)
                 self._writer.start()
-            self._waiting.put((entry, done))
+            self._waiting.put((entries, told))
+
+    def submit(self, entry: AuditEntry) -> Future[Place]:
+        """Hand an entry over; the future is done when it is durable, or carries what went wrong."""
+        done: Future[Place] = Future()
+
+        def tell(written: Written) -> None:
+            if written.fault is None:
+                done.set_result(written.place())
+            else:
+                done.set_exception(written.fault)
+
+        self.hand_over((told_of(entry),), tell)
         return done
 
     def append(self, entry: AuditEntry) -> Place:
@@ -160,9 +162,9 @@ class AuditLog:
 
     def _write(self) -> None:
         while (first := self._waiting.get()) is not None:
-            group = [first]
+            group, count = [first], len(first[0])
             last = False
-            while len(group) < _LARGEST_GROUP:
+            while count < _LARGEST_GROUP:
                 try:
                     more = self._waiting.get_nowait()
                 except queue.Empty:
@@ -171,36 +173,54 @@ class AuditLog:
                     last = True
                     break
                 group.append(more)
+                count += len(more[0])
             self._commit(group)
             if last:
                 break
         self._end()
 
-    def _commit(self, group: Sequence[tuple[AuditEntry, Future[Place]]]) -> None:
+    def _commit(self, group: Sequence[Handed]) -> None:
         try:
             if self._chain is None:
                 with self._database.read() as cx:
                     self._chain = Chain(secrets.audit_keys(cx), new_id())
-            entries = [entry for entry, _ in group]
-            places, link = self._chain.link(entries)
-            with self._database.journal() as cx:
-                if self._chain.position == 0:
-                    cx.execute(
-                        t.audit_writer.insert().values(id=self._chain.writer, started_at=entries[0].at, sequenced=0)
-                    )
-                insert_entries(cx, entries, places)
-            self._chain.advance(len(entries), link)
+            chain = self._chain
+            entries = [writable(entry) for handed, _ in group for entry in handed]
+            leaves, links = chain.link(entries)
+            self._insert(chain, entries, links)
         except Exception as fault:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             # Whether the group was kept may be unknown, so that nothing may be linked to it: a new chain begins.
             self._chain = None
-            for _, done in group:
-                done.set_exception(fault)
-        else:
-            for (_, done), (place, _) in zip(group, places, strict=True):
-                done.set_result(place)
-            if self._fresh is not None and len(self._fresh) < _REMEMBERED:
-                self._fresh.update({(at.writer, at.position): bytes.fromhex(at.leaf) for at, _ in places})
-            self._told()
+            failed = Written(fault=fault)
+            for _, told in group:
+                if told is not None:
+                    told(failed)
+            return
+        first = chain.position + 1
+        chain.advance(links)
+        start = 0
+        for handed, told in group:
+            if told is not None:
+                told(Written(chain.writer, first + start, leaves[start : start + len(handed)]))
+            start += len(handed)
+        if self._fresh is not None and len(self._fresh) < _REMEMBERED:
+            self._fresh.update({(chain.writer, position): leaf for position, leaf in enumerate(leaves, first)})
+        self._told()
+
+    def _insert(self, chain: Chain, entries: Sequence[Mapping[str, Any]], links: Sequence[str]) -> None:
+        sqlite = self._database.dialect == "sqlite"
+        rows = [
+            row_of(entry, chain.writer, position, link, as_text=sqlite)
+            for position, (entry, link) in enumerate(zip(entries, links, strict=True), chain.position + 1)
+        ]
+        if chain.position == 0:
+            with self._database.journal() as cx:
+                begun = t.audit_writer.insert().values(id=chain.writer, started_at=entries[0]["at"], sequenced=0)
+                cx.execute(begun)
+                bulk.insert(cx, t.audit, (*COLUMNS, "writer", "position", "link"), [tuple(row) for row in rows])
+            return
+        with self._database.journal_statements() as driver:
+            write_rows(driver, rows, sqlite=sqlite)
 
     def _end(self) -> None:
         """Say which entry was the last, so that its loss would be found."""
@@ -211,38 +231,10 @@ class AuditLog:
             cx.execute(ended.values(last=self._chain.position))
 
 
-def insert_entries(cx: Connection, entries: Sequence[AuditEntry], places: Sequence[tuple[Place, str]]) -> None:
-    """Write entries in the order given, with their places and links, in the transaction of ``cx``."""
-    as_text = cx.dialect.name == "sqlite"
-    rows = [
-        (*_driver_values(entry, as_text=as_text), at.writer, at.position, link)
-        for entry, (at, link) in zip(entries, places, strict=True)
-    ]
-    bulk.insert(cx, t.audit, (*_COLUMNS, "writer", "position", "link"), rows)
-
-
 def document_of(entry: AuditEntry, writer: str, position: int) -> dict[str, Any]:
     """The entry as the tree has it, without what is null: what ``entry_bytes`` is made of."""
-    told = {name: _kept(value) for name, value in zip(_COLUMNS, _VALUES(entry), strict=True) if value is not None}
-    told["at"] = instant_text(entry.at)
-    told["writer"] = writer
-    told["position"] = position
-    return told
-
-
-def _kept(value: Any) -> Any:
-    # PostgreSQL keeps no NUL, and one entry must not spoil its group.
-    return value.replace("\x00", "\ufffd") if type(value) is str and "\x00" in value else value
-
-
-def _driver_values(entry: AuditEntry, *, as_text: bool) -> list[Any]:
-    values = [_kept(value) for value in _VALUES(entry)]
-    for place in _DOCUMENT_PLACES:
-        if values[place] is not None:
-            values[place] = json_text(values[place])
-    if as_text:
-        values[_AT_PLACE] = instant_text(entry.at)
-    return values
+    told = writable(told_of(entry))
+    return {**told, "at": instant_text(entry.at), "writer": writer, "position": position}
 
 
 def entries(  # noqa: PLR0913 - one for each thing to look for
@@ -276,6 +268,6 @@ def entries(  # noqa: PLR0913 - one for each thing to look for
     if before_id is not None:
         wanted = wanted.where(_A.id < before_id)
     return [
-        StoredEntry(row["id"], AuditEntry(**{name: row[name] for name in _COLUMNS}))
+        StoredEntry(row["id"], AuditEntry(**{name: row[name] for name in COLUMNS}))
         for row in cx.execute(wanted).mappings()
     ]

@@ -7,12 +7,15 @@ writer's entries keep their order, and what was committed late simply gets a lat
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from operator import attrgetter
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.errors import Problem
@@ -225,14 +228,23 @@ def _end_of(cx: Connection) -> tuple[int, bytes]:
 
 def _committed(cx: Connection) -> Sequence[Row[int, str, int]]:
     """The next entries that are not in the tree: each writer's in its order, none passed over."""
-    waiting = (
-        select(t.audit.c.id, t.audit.c.writer, t.audit.c.position)
-        .join(t.audit_writer, _W.id == t.audit.c.writer)
-        .where(t.audit.c.position > _W.sequenced, (_W.last.is_(None)) | (_W.last > _W.sequenced))
-        .order_by(t.audit.c.id)
-        .limit(_AT_ONCE)
-    )
-    return cx.execute(waiting).all()
+    found = [cx.execute(wanted).all() for wanted in committed_by(cx)]
+    # Ids grow with each writer's positions; so the first of all are the first of each.
+    return list(islice(heapq.merge(*found, key=attrgetter("id")), _AT_ONCE))
+
+
+def committed_by(cx: Connection) -> list[Select[int, str, int]]:
+    """For each writer with entries that are not in the tree, what gives the next of them by the index of its positions.
+
+    One statement for all writers would read the whole log each time, however little of it is new.
+    """
+    a = t.audit.c
+    new = exists().where(a.writer == _W.id, a.position > _W.sequenced)
+    writers = cx.execute(
+        select(_W.id, _W.sequenced).where((_W.last.is_(None)) | (_W.last > _W.sequenced), new).order_by(_W.id)
+    ).all()
+    wanted = select(a.id, a.writer, a.position).order_by(a.position).limit(_AT_ONCE)
+    return [wanted.where(a.writer == row.id, a.position > row.sequenced) for row in writers]
 
 
 def _completed(tiles: Tiles, fresh: dict[tuple[int, int], bytes], size: int) -> list[tuple[int, int, str]]:

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine
@@ -230,17 +230,41 @@ class Database:
     @contextmanager
     def journal(self) -> Iterator[Connection]:
         """A transaction on the journal tables: committed at the end. Never waits for ``write``."""
-        with _faults_told():
-            if self._journal_file_turn is None:
-                with self.journal_writer.begin() as connection:
-                    yield connection
-                return
-            self._journal_turns.take(self.lock_timeout)
+        with _faults_told(), self._journal_turn(), self.journal_writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def journal_statements(self) -> Iterator[Any]:
+        """The driver's own connection to the journal; each statement on it is a transaction of its own.
+
+        For what is written all day long in one statement: a transaction of several takes longer than the writing.
+        """
+        with _faults_told(), self._journal_turn():
+            kept = self.journal_writer.raw_connection()
             try:
-                with self._journal_file_turn.taken(self.lock_timeout), self.journal_writer.begin() as connection:
-                    yield connection
+                driver: Any = kept.driver_connection
+                if self.dialect == "postgresql":
+                    driver.autocommit = True
+                yield driver
+                if self.dialect == "postgresql":
+                    driver.autocommit = False
+            except BaseException:
+                kept.invalidate()  # in whatever state it is, nobody gets it after this
+                raise
             finally:
-                self._journal_turns.end()
+                kept.close()
+
+    @contextmanager
+    def _journal_turn(self) -> Iterator[None]:
+        if self._journal_file_turn is None:
+            yield
+            return
+        self._journal_turns.take(self.lock_timeout)
+        try:
+            with self._journal_file_turn.taken(self.lock_timeout):
+                yield
+        finally:
+            self._journal_turns.end()
 
     @contextmanager
     def read_journal(self) -> Iterator[Connection]:

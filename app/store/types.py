@@ -14,6 +14,8 @@ BIG_ID = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up only
 
 def instant_text(value: datetime) -> str:
     """An instant as text of fixed width (``2026-03-01T08:00:00.000000Z``), so that text order is time order."""
+    if value.tzinfo is UTC:
+        return value.isoformat(timespec="microseconds")[:-6] + "Z"
     if value.tzinfo is None or value.utcoffset() is None:
         raise ValueError(f"an instant needs an offset from UTC: {value!r}")
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

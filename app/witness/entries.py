@@ -19,8 +19,9 @@ BEFORE_THE_TREE = "before"
 
 def entry_bytes(document: Mapping[str, Any]) -> bytes:
     """The one text of an entry."""
-    told = {name: value for name, value in document.items() if value is not None}
-    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    if None in document.values():
+        document = {name: value for name, value in document.items() if value is not None}
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
 def next_link(hashing: Hashing, key: bytes, writer: str, before: bytes, leaf: bytes) -> bytes:

@@ -3,14 +3,16 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
+from queue import Queue
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from app.errors import Problem
 from app.store import audit
 from app.store import tables as t
 from app.store.audit import AuditEntry, AuditLog
+from app.store.audit_rows import told_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -70,11 +72,16 @@ def test_many_threads_lose_nothing_and_each_finds_its_own_entry_at_once(database
     assert {kept.entry.request_id for kept in _kept(database, limit=500)} == {f"r-{number}" for number in range(200)}
 
 
-def test_entries_that_come_while_a_commit_is_under_way_share_the_next(database, log):
-    commits = []
-    event.listen(database.journal_writer, "commit", lambda _: commits.append(1))
+def test_entries_that_come_while_a_commit_is_under_way_share_the_next(database, log, monkeypatch):
     log.append(_entry("first"))
-    commits.clear()
+    commits = []
+    write_rows = audit.write_rows
+
+    def counted(driver, rows, **more):
+        commits.append(len(rows))
+        write_rows(driver, rows, **more)
+
+    monkeypatch.setattr(audit, "write_rows", counted)
     with database.journal() as cx:
         cx.execute(select(t.audit)).all()
         if database.dialect == "postgresql":
@@ -83,7 +90,8 @@ def test_entries_that_come_while_a_commit_is_under_way_share_the_next(database, 
         assert not any(future.done() for future in waiting)
     wait(waiting, timeout=10)
     assert all(future.exception() is None for future in waiting)
-    assert len(commits) <= 3  # the one that held them up, the entry taken alone, and all the others together
+    assert sum(commits) == 100
+    assert len(commits) <= 2  # the entry taken alone, and all the others together
     assert len(_kept(database, limit=500)) == 101
 
 
@@ -91,6 +99,36 @@ def test_entries_of_one_thread_keep_their_order(database, log):
     futures = [log.submit(_entry(f"r-{number:03}")) for number in range(50)]
     wait(futures)
     assert [kept.entry.request_id for kept in reversed(_kept(database))] == [f"r-{number:03}" for number in range(50)]
+
+
+def test_entries_handed_over_together_are_durable_together_and_keep_their_order(database, log):
+    told = Queue()
+    for count in (1, 3, 64, 65, 200):  # one statement, the longest one, and more than go into one
+        log.hand_over([told_of(_entry(f"g-{count}-{number:03}")) for number in range(count)], told.put)
+        written = told.get(timeout=10)
+        own = [kept for kept in reversed(_kept(database, limit=500)) if kept.entry.request_id.startswith(f"g-{count}-")]
+        assert [kept.entry.request_id for kept in own] == [f"g-{count}-{number:03}" for number in range(count)]
+        assert [written.place(number).position for number in range(count)] == [
+            written.first + number for number in range(count)
+        ]
+    with pytest.raises(IndexError):
+        written.place(200)
+
+
+def test_a_group_that_fails_is_told_so_as_a_whole_and_nothing_of_it_is_kept(database, log):
+    log.append(_entry("before"))
+    told = Queue()
+    log.hand_over([told_of(_entry(f"g-{number}")) for number in range(70)] + [{"at": NOON}], told.put)
+    with pytest.raises(Exception, match=r"(?i)null"):
+        told.get(timeout=10).place()
+    log.append(_entry("after"))
+    assert [kept.entry.request_id for kept in _kept(database)] == ["after", "before"]
+
+
+def test_a_nul_in_an_entry_spoils_nothing(database, log):
+    log.append(_entry("before"))
+    log.append(_entry("r\x00", target="a\x00b"))
+    assert [kept.entry.target for kept in _kept(database)] == ["a\ufffdb", None]
 
 
 def test_an_entry_that_cannot_be_kept_is_told_to_who_waits_and_the_log_goes_on(database, log):

@@ -17,7 +17,7 @@ from app.store import secrets
 from app.store import tables as t
 from app.store.audit import AuditEntry, AuditLog, document_of
 from app.store.audit_keeping import DatabaseLog, archived_log, opened_log
-from app.store.audit_tree import AuditTree, Tiles, stored_of
+from app.store.audit_tree import AuditTree, Tiles, committed_by, stored_of
 from app.store.backup import backup
 from app.witness.checkpoints import Checkpoint, read_checkpoint, sign_checkpoint
 from app.witness.entries import entry_bytes
@@ -55,6 +55,17 @@ def written(database, *numbers, ended=True):
     if ended:
         log.close()
     return log
+
+
+def test_the_next_entries_are_found_without_reading_the_log(new_database):
+    """However long the log is: by the index of each writer's positions."""
+    database = new_database("sqlite")
+    written(database, *range(3))
+    with database.read_journal() as cx:
+        (wanted,) = committed_by(cx)
+        text = wanted.compile(cx, compile_kwargs={"literal_binds": True})
+        steps = [row[-1] for row in cx.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+    assert [step.split(" (")[0] for step in steps] == ["SEARCH audit USING COVERING INDEX uq_audit_writer_position"]
 
 
 def verdict(database, *outside):

@@ -12,7 +12,7 @@ import pytest
 
 from app.errors import Problem
 from app.services.read import ViewReader
-from app.store.audit import AuditLog
+from app.store.audit import AuditLog, Written
 from tests.fixtures.databases import Kind
 from tests.fixtures.house import House, serving
 from tests.fixtures.small import AGREEMENT
@@ -149,8 +149,9 @@ def test_what_the_audit_cannot_keep_is_not_told(small_house: House, monkeypatch:
     assert ecology.get(PATH, params=QUESTIONS[0]).status_code == 200
 
     def broken(self: AuditLog, group: Any) -> None:
-        for _, done in group:
-            done.set_exception(Problem("unavailable", "no room"))
+        for _, told in group:
+            if told is not None:
+                told(Written(fault=Problem("unavailable", "no room")))
 
     with monkeypatch.context() as patch:
         patch.setattr(AuditLog, "_commit", broken)
