@@ -123,6 +123,8 @@ def test_what_a_department_may_not_see_changes_no_byte_of_thousands_of_answers(
     answered = {operation for operation, status in counted if status < 400}
     asked = {operation for operation, _ in counted}
     assert {operation.partition(" ")[2] for operation in asked} == operations
+    if TIMES > 1:  # a world drawn anew may have no agreement in force, or no form, that could be answered
+        return
     unanswered = {each for each in asked - answered if not each.partition(" ")[2].startswith(OF_OTHERS)}
     assert unanswered <= REFUSED, f"never answered: {sorted(unanswered - REFUSED)}"
 
