@@ -8,8 +8,8 @@ import polars as pl
 
 # A sign at the start, also in full width and behind blanks or control characters that an import drops;
 # and what spreadsheets themselves take for the start of a new cell.
-_STARTS_A_FORMULA = "^(?:[\\x00-\\x20\u00a0\ufeff\u200b\u3000]*[=+\\-@＝＋－＠]|[\\t\\r\\n])"
-_COMPILED = re.compile(_STARTS_A_FORMULA)
+STARTS_A_FORMULA = "^(?:[\\x00-\\x20\u00a0\ufeff\u200b\u3000]*[=+\\-@＝＋－＠]|[\\t\\r\\n])"
+_COMPILED = re.compile(STARTS_A_FORMULA)
 
 
 def harmless(text: str) -> str:
@@ -19,4 +19,4 @@ def harmless(text: str) -> str:
 
 def harmless_column(column: pl.Expr) -> pl.Expr:
     """The same for a column of texts."""
-    return pl.when(~column.str.contains(_STARTS_A_FORMULA)).then(column).otherwise("'" + column)
+    return pl.when(~column.str.contains(STARTS_A_FORMULA)).then(column).otherwise("'" + column)

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from app.formats.fields import DIGITS, column_name, decimal_array, fits_int64
+from app.formats.column_texts import DIGITS, decimal_array
+from app.formats.fields import column_name, fits_int64
 from app.mapping.plan import OutputField
 
 SLICE = 50_000

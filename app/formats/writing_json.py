@@ -10,7 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from app.formats.fields import column_name, number_text, texts
+from app.formats.column_texts import date_texts, number_texts
+from app.formats.fields import column_name, number_text
+from app.formats.row_texts import RowTexts, lowest_byte, text_bytes
 from app.formats.slices import written
 from app.mapping.plan import OutputField
 
@@ -27,7 +29,7 @@ _ESCAPES = {
     "\f": "\\f",
     "\r": "\\r",
 }
-_NEEDS_ESCAPE = r'["\\\x00-\x1f]'
+_FIRST_PLAIN = 0x20
 
 
 def json_records(fields: Sequence[OutputField], frame: pl.DataFrame) -> bytes:
@@ -105,24 +107,31 @@ def _value(value: Any) -> str:
 
 
 def _by_columns(fields: Sequence[OutputField], frame: pl.DataFrame, end: str) -> bytes:
-    columns = texts(fields, frame)
-    plain = [str(position) for position, field in enumerate(fields) if field.kind == "text"]
-    awkward = columns.select(pl.col(plain).str.contains(_NEEDS_ESCAPE).any()).row(0, named=True) if plain else {}
-    pieces: list[pl.Expr] = []
-    for position, (field, label) in enumerate(zip(fields, _labels(fields), strict=True)):
-        column = columns.get_column(str(position))
-        value = pl.col(str(position))
-        quoted = field.kind in {"text", "date"}
-        if awkward.get(str(position)):
-            value = value.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
-        if quoted and not column.null_count():
-            pieces += [pl.lit(f'{label}"'), value, pl.lit('"')]
-        elif quoted:
-            pieces += [pl.lit(label), pl.concat_str(pl.lit('"'), value, pl.lit('"')).fill_null("null")]
+    row = RowTexts()
+    for field, label in zip(fields, _labels(fields), strict=True):
+        column = frame.get_column(column_name(field))
+        row.fixed(label)
+        if field.kind == "number":
+            row.number(number_texts(column, field.decimals), "null")
+        elif field.kind == "boolean":
+            row.column(column.cast(pl.String).fill_null("null"))
         else:
-            pieces += [pl.lit(label), value.fill_null("null") if column.null_count() else value]
-    lines = columns.select(pl.concat_str(*pieces, pl.lit("}" + end))).to_series()
-    # The texts of an Arrow string column stand one after the other: that is the answer.
-    array = lines.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    data = array.buffers()[2]
-    return b"" if data is None else data.to_pybytes()
+            _quoted_column(row, date_texts(column) if field.kind == "date" else _escaped(column))
+    row.fixed("}" + end)
+    return row.data()
+
+
+def _quoted_column(row: RowTexts, texts: pl.Series) -> None:
+    if texts.null_count():
+        row.column(pl.select(pl.concat_str(pl.lit('"'), texts, pl.lit('"')).fill_null("null")).to_series())
+    else:
+        row.fixed('"')
+        row.column(texts)
+        row.fixed('"')
+
+
+def _escaped(texts: pl.Series) -> pl.Series:
+    data = text_bytes(texts)
+    if not data or not (b'"' in data or b"\\" in data or lowest_byte(data) < _FIRST_PLAIN):
+        return texts
+    return texts.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))

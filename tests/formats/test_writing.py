@@ -314,3 +314,43 @@ def test_every_format_says_what_it_is_in_both_languages():
         assert each.description
         assert each.description_en.isascii()
         assert "/" in each.media_type
+
+
+def plain_text(integer, decimals):
+    sign, digits = "-" if integer < 0 else "", str(abs(integer)).rjust(decimals + 1, "0")
+    whole, part = digits[: len(digits) - decimals], digits[len(digits) - decimals :].rstrip("0")
+    return f"{sign}{whole}.{part}" if part else sign + whole
+
+
+EDGES = [0, 1, 9, 10, 99, 100, 12_345, 2**18 - 1, 2**18, 2**32 - 1, 2**32, 10**12 + 50, 2**62, 2**63 - 1]
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 2, 3, 4, 5, 9])
+@pytest.mark.parametrize("most", EDGES)
+def test_numbers_of_every_size_are_written_exactly(decimals, most):
+    # Each column is written by the largest and the least it has, so every size is tried with and without its negative.
+    field = OutputField("n", "", "number", decimals)
+    for integers in (edges := [edge for edge in EDGES if edge <= most]), [*edges, *(-edge for edge in edges), None]:
+        frame = pl.DataFrame({"field:n": pl.Series(integers, dtype=pl.Int64)})
+        expected = [None if integer is None else plain_text(integer, decimals) for integer in integers]
+        assert [line or None for line in written_rows("csv", field, frame)] == [each or '""' for each in expected]
+        assert written_rows("ndjson", field, frame) == [f'{{"n":{each or "null"}}}' for each in expected]
+
+
+def written_rows(name, field, frame):
+    return FORMATS[name].lines.rows([field], pl.concat([frame] * 40)).decode().split()[: frame.height]
+
+
+@pytest.mark.parametrize(
+    "texts", [["甲", "-1"], ["甲", ""], ["甲", " ＝1"], ["2021-02", "a-b"], ["a,b", None], ["，", "、"]]
+)
+def test_a_column_of_csv_with_one_text_that_is_to_be_changed_is_as_if_it_were_alone(texts):
+    fields = [OutputField("a", "", "text"), OutputField("b", "", "number")]
+
+    def lines(texts):
+        frame = pl.DataFrame({"field:a": pl.Series(texts, dtype=pl.String), "field:b": [1] * len(texts)})
+        return FORMATS["csv"].lines.rows(fields, frame)
+
+    assert lines(texts) == b"".join(lines([text]) for text in texts)
+    apart = [[guarded(text) if text else "", "1"] for text in texts]
+    assert list(csv.reader(io.StringIO(lines(texts).decode(), newline=""))) == apart
