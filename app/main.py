@@ -39,6 +39,7 @@ from app.api.envelope import Bounds, Envelope
 from app.api.observing import Observing
 from app.api.problems import install
 from app.api.reading_lane import ReadingLane
+from app.api.standing_lane import StandingLane
 from app.api.witnessing import Witnessing
 from app.services.redaction import keep_secrets_out_of_logs
 from app.services.registry import Registry
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None, registry: Registry | None = Non
         https=(chosen.public_url or "").startswith("https://"),
     )
     app.add_middleware(Envelope, bounds=bounds)
+    app.add_middleware(StandingLane, bounds=bounds)
     app.add_middleware(Observing, settings=chosen)
     models = [model for room in _ROUTERS for model in getattr(room, "SCHEMAS", ())]
     app.openapi = lambda: openapi_document(app, models)  # type: ignore[method-assign]

@@ -31,6 +31,7 @@ from app.services.possession import Proof
 from app.services.read import ViewReader
 from app.services.redaction import redacted
 from app.services.registry import Registry
+from app.services.standing import StandingReadings
 from app.services.strangers import Strangers
 from app.services.tidying_leftovers import LeftoverTidying
 from app.services.together import Together
@@ -69,6 +70,7 @@ class Errands:
     evidence: Evidence
     together: Together
     pins: Pins
+    standing: StandingReadings
 
 
 def errands_of(registry: Registry) -> Errands:
@@ -83,7 +85,7 @@ def errands_of(registry: Registry) -> Errands:
         registry,
         auditing,
         authenticator,
-        ViewReader(registry, views, names, auditing),
+        reader := ViewReader(registry, views, names, auditing),
         follower,
         DatasetReader(registry, views, auditing),
         ViewExplainer(registry, views, names, auditing),
@@ -101,6 +103,7 @@ def errands_of(registry: Registry) -> Errands:
         Evidence(registry, auditing),
         Together(registry.database),
         Pins(registry, views, names),
+        StandingReadings(registry, views, names, auditing, reader.rendered),
     )
 
 

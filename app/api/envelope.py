@@ -8,7 +8,7 @@ import random
 import re
 import secrets
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,14 +29,23 @@ _SAFE = (
     (b"x-frame-options", b"DENY"),
 )
 _FOR_HTTPS = ((b"strict-transport-security", b"max-age=31536000"),)
-_READ = frozenset({b"x-request-id", b"content-length", b"content-type"})
+_READ = frozenset({b"content-length", b"content-type"})
 _STREAMED, _NDJSON = "/v1/submissions", b"application/x-ndjson"  # rows that go to a file as they come
 LONGEST_ADDRESS = 16_384
 LARGEST_HEADERS = 32_768
 
 
-def new_identity(chance: random.Random) -> str:
-    """An id for a request: the time in milliseconds, then chance, so that in the audit's index the latest lie together."""
+def identity_of(headers: Iterable[tuple[bytes, bytes]], chance: random.Random) -> str:
+    """The id of a request: the one that it brings, if that is of the right form, else one of our own.
+
+    Ours begin with the time in milliseconds, so that in the audit's index the latest lie together.
+    """
+    given = ""
+    for name, value in headers:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+    if given and _REQUEST_ID.fullmatch(given):
+        return given
     return f"{time.time_ns() // 1_000_000:012x}{chance.getrandbits(80):020x}"
 
 
@@ -51,6 +60,11 @@ class Bounds:
     largest_stream: int | None = None
 
 
+def safe_headers(bounds: Bounds) -> list[tuple[bytes, bytes]]:
+    """What is said with every answer to whoever shows it."""
+    return [*_SAFE, *(_FOR_HTTPS if bounds.https else ())]
+
+
 class _Stalled(OSError):
     """The client takes nothing any more; it is given up."""
 
@@ -63,7 +77,7 @@ class Envelope:
         self._bounds = bounds
         # An id tells requests apart and is no secret, so that the system need not be asked for each.
         self._chance = random.Random(secrets.randbits(256))  # noqa: S311
-        self._safe = [*_SAFE, *(_FOR_HTTPS if bounds.https else ())]
+        self._safe = safe_headers(bounds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,8 +111,7 @@ class _Exchange:
         chance: random.Random,
     ) -> None:
         headers = {name: value for name, value in scope["headers"] if name in _READ}
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
-        self.identity = given if _REQUEST_ID.fullmatch(given) else new_identity(chance)
+        self.identity = scope.get("township.request_id") or identity_of(scope["headers"], chance)
         scope["township.request_id"] = self.identity
         self.started = self.stalled = False
         self._scope, self._receive, self._send = scope, receive, send

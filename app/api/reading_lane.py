@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import views
 from app.api.accepting import chosen_codings
-from app.api.context import authenticate, counted, errands
+from app.api.context import Errands, authenticate, counted, errands
 from app.api.responses import respond
 from app.errors import Problem
 from app.services.answers import Answer
@@ -39,11 +39,12 @@ _PLAIN = {
 _SINGLE = frozenset({b"authorization", b"if-none-match", b"accept", b"accept-encoding"})
 _ELSEWHERE = frozenset({b"prefer", b"content-type", b"content-length", b"transfer-encoding", b"dpop"})
 _ACCEPTED = frozenset({b"*/*", b"application/json"})
-_ROUTE = next(route for route in views.router.routes if getattr(route, "endpoint", None) is views.records)
+FAULT = "township.fault"  # where a request has what kept the audit from writing it down on its way here
+ROUTE = next(route for route in views.router.routes if getattr(route, "endpoint", None) is views.records)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     view: str
     credential: str
     question: Question
@@ -57,14 +58,16 @@ class ReadingLane:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = _plainly_asked(scope) if scope["type"] == "http" else None
+        asked = plainly_asked(scope) if scope["type"] == "http" else None
         if asked is None:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
         before = scope.get("route")
-        scope["route"], scope["endpoint"] = _ROUTE, views.records
+        scope["route"], scope["endpoint"] = ROUTE, views.records
         try:
+            if FAULT in scope:
+                raise scope[FAULT]
             answer = await _answered(request, asked)
         except Problem as problem:
             response: Response = await request.app.exception_handlers[Problem](request, problem)
@@ -77,7 +80,7 @@ class ReadingLane:
         await respond(answer)(scope, receive, send)
 
 
-def _plainly_asked(scope: Scope) -> _Asked | None:
+def plainly_asked(scope: Scope) -> Asked | None:
     """The question, where it is one of the few forms that this lane reads; None for all others, right or wrong."""
     if scope["method"] != "GET":
         return None
@@ -107,7 +110,7 @@ def _plainly_asked(scope: Scope) -> _Asked | None:
         codings = chosen_codings(encoding.decode("latin-1") if encoding is not None else None)
     except Problem:
         return None
-    return _Asked(
+    return Asked(
         path[1],
         credential.decode("latin-1").strip(),
         question,
@@ -125,7 +128,7 @@ def _parameters(query: bytes) -> dict[str, str] | None:
     return given
 
 
-async def _answered(request: Request, asked: _Asked) -> Answer | None:
+async def _answered(request: Request, asked: Asked) -> Answer | None:
     """The answer, when its reading stands in the audit; None where this lane is not the way. Raises Problem."""
     loop = asyncio.get_running_loop()
     settled: asyncio.Future[Answer | None] = loop.create_future()
@@ -151,7 +154,7 @@ async def _answered(request: Request, asked: _Asked) -> Answer | None:
     return answer
 
 
-def _errand(request: Request, asked: _Asked, tell: Callable[..., None]) -> None:
+def _errand(request: Request, asked: Asked, tell: Callable[..., None]) -> None:
     services = errands(request)
     recognised = authenticate(request) if services.authenticator.knows(asked.credential) else None
     if recognised is None or not services.reader.has_at_once(recognised.caller, asked.view, asked.question):
@@ -159,6 +162,7 @@ def _errand(request: Request, asked: _Asked, tell: Callable[..., None]) -> None:
         return
     found = counted(request, recognised)
     identity = str(request.scope["township.request_id"])
+    _remember(services, asked)
     answer, reading = services.reader.read_at_once(found, asked.view, asked.question, asked.wanted, identity)
     try:
         answer.finish, durable = services.auditing.submit(reading)
@@ -174,3 +178,13 @@ def _errand(request: Request, asked: _Asked, tell: Callable[..., None]) -> None:
         tell(None if fault is not None else answer, fault)
 
     durable.add_done_callback(told)
+
+
+def _remember(services: Errands, asked: Asked) -> None:
+    """Have what is decided here stand for the readings that follow."""
+    registry = services.registry
+    epoch = registry.database.epoch()
+    if services.standing.find(asked.credential, asked.view, epoch, registry.now()) is None:
+        lasting = services.authenticator.lasting(asked.credential, epoch)
+        if lasting is not None:
+            services.standing.decide(asked.credential, lasting[0], asked.view, lasting[1])

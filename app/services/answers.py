@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept, Accept-Encoding"}
+"""Said with every answer from a view: it is for its reader alone."""
 Finish = Callable[[str, int, str | None], None]
 """Called once at the end with outcome (``sent``, ``not_modified``, ``broken``), rows and digest of the body."""
 

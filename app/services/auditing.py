@@ -75,8 +75,27 @@ class Auditing:
 
     def submit(self, reading: Reading) -> tuple[Finish, Future[Place]]:
         """As ``witness``, without waiting: nothing may be told before the intent is durable, and ``witnessed``."""
+        entry = self._intent(reading)
+        durable = self._registry.audit.submit(entry)
+
+        def finish(outcome: str, rows: int, digest: str | None) -> None:
+            closing = replace(_closed(entry), at=self._registry.now(), status=outcome, rows=rows, digest=digest)
+            # The intent is the witness; that the closing entry is on its way is enough to let the next one go.
+            self._registry.audit.hand_over((told_of(closing),))
+
+        return finish, durable
+
+    def always(self, reading: Reading) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the opening and the closing entry of such readings always say; the rest is different each time."""
+        entry = self._intent(reading)
+        intent, closing = told_of(entry), told_of(_closed(entry))
+        for said in (intent, closing):
+            del said["at"], said["request_id"]
+        return intent, closing
+
+    def _intent(self, reading: Reading) -> AuditEntry:
         caller = reading.caller
-        entry = AuditEntry(
+        return AuditEntry(
             at=self._registry.now(),
             request_id=reading.request_id,
             kind="intent",
@@ -95,26 +114,6 @@ class Auditing:
             snapshot=reading.snapshot,
             answered=reading.answered,
         )
-        durable = self._registry.audit.submit(entry)
-
-        def finish(outcome: str, rows: int, digest: str | None) -> None:
-            closing = replace(
-                entry,
-                at=self._registry.now(),
-                kind="closing",
-                question=None,
-                agreements=None,
-                purposes=None,
-                snapshot=None,
-                answered=None,
-                status=outcome,
-                rows=rows,
-                digest=digest,
-            )
-            # The intent is the witness; that the closing entry is on its way is enough to let the next one go.
-            self._registry.audit.hand_over((told_of(closing),))
-
-        return finish, durable
 
     def noted(self, witness: Witness, status: str, target: str, request_id: str) -> None:
         """Write down a request whose errand wrote nothing of its own, before it is answered."""
@@ -196,3 +195,10 @@ class Auditing:
                     digest=told.get("digest"),
                 )
             )
+
+
+def _closed(intent: AuditEntry) -> AuditEntry:
+    """The closing entry of a reading, but for its time and how it went."""
+    return replace(
+        intent, kind="closing", question=None, agreements=None, purposes=None, snapshot=None, answered=None, digest=None
+    )

@@ -81,22 +81,22 @@ class Authenticator:
         """
         epoch = self._registry.database.epoch()
         now = self._registry.now()
-        fingerprint = sha256(given.value.encode("utf-8", "surrogatepass")).digest()
+        presented = fingerprint(given.value)
         with self._lock:
-            known = self._checked.get(fingerprint)
+            known = self._checked.get(presented)
         if known is not None and known.epoch != epoch and self._registry.only_records_since(known.epoch, epoch):
             # What townships report says nothing about who may ask: at month's end thousands need not be looked up anew.
             known = replace(known, epoch=epoch)
             with self._lock:
-                self._checked[fingerprint] = known
+                self._checked[presented] = known
         if known is None or known.epoch != epoch or (known.again is not None and now >= known.again):
             # Others behind the same address may fail: what was right before is looked at without waiting.
             if known is None:
                 self.brake.admit(source_of(given.address))
             known = self._check(given, epoch, now)
             with self._lock:
-                self._checked[fingerprint] = known
-                self._checked.move_to_end(fingerprint)
+                self._checked[presented] = known
+                self._checked.move_to_end(presented)
                 while len(self._checked) > _KNOWN_AT_ONCE:
                     self._checked.popitem(last=False)
         if known.until is not None and now >= known.until:
@@ -110,8 +110,19 @@ class Authenticator:
     def knows(self, value: str) -> bool:
         """Whether what is presented was recognised before and is looked at again without asking anybody outside."""
         with self._lock:
-            known = self._checked.get(sha256(value.encode("utf-8", "surrogatepass")).digest())
+            known = self._checked.get(fingerprint(value))
         return known is not None and known.recognised.means != "person"
+
+    def lasting(self, value: str, epoch: int) -> tuple[Caller, datetime | None] | None:
+        """Whom what is presented stands for while this epoch does, and until when.
+
+        None where that has to be looked at for each request: a proof of possession, a person known by somebody else.
+        """
+        with self._lock:
+            known = self._checked.get(fingerprint(value))
+        if known is None or known.epoch != epoch or known.again is not None or known.thumbprint is not None:
+            return None
+        return known.recognised.caller, known.until
 
     def use_once(self, name: str, until: datetime) -> bool:
         """Whether a name is used for the first time, here or in any other process."""
@@ -190,6 +201,11 @@ class Authenticator:
             raise Problem("unauthenticated", _REFUSED, headers={"WWW-Authenticate": challenge})
 
 
+def fingerprint(presented: str) -> bytes:
+    """By what something that was presented is found again; it is not kept itself."""
+    return sha256(presented.encode("utf-8", "surrogatepass")).digest()
+
+
 def _earliest(*ends: datetime | None) -> datetime | None:
     return min((end for end in ends if end is not None), default=None)
 
@@ -199,4 +215,4 @@ def unauthenticated() -> Problem:
     return Problem("unauthenticated", _REFUSED, headers={"WWW-Authenticate": 'Bearer realm="township"'})
 
 
-__all__ = ["Authenticator", "Means", "Presented", "Recognised", "unauthenticated"]
+__all__ = ["Authenticator", "Means", "Presented", "Recognised", "fingerprint", "unauthenticated"]

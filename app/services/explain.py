@@ -22,7 +22,7 @@ from app.mapping.plan import CompiledField
 from app.mapping.trace import Trace, trace
 from app.policy.callers import Caller
 from app.services.answered import answered
-from app.services.answers import Answer, entity_tag, matches
+from app.services.answers import PRIVATE, Answer, entity_tag, matches
 from app.services.as_of import view_as_of
 from app.services.auditing import Auditing, Reading
 from app.services.explained import Explained, exact
@@ -30,7 +30,6 @@ from app.services.limits import Limits
 from app.services.mapped import MappedViews, mapped_state
 from app.services.naming import StateNames
 from app.services.questions import read_periods, read_regions
-from app.services.read import PRIVATE
 from app.services.registry import Registry, State
 from app.services.snapshot_sources import SnapshotSources
 from app.services.views import field_document

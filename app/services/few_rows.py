@@ -37,6 +37,8 @@ class PlaceIndex:
         values = frame["period"].fill_null(0).cast(pl.Int32).rechunk().to_arrow()
         self._values = values.buffers()[1]
         self._periods = memoryview(self._values or b"").cast("i")[values.offset : values.offset + len(values)]
+        self._codes = frame["code"]
+        self._undated = frame["period"].null_count() > 0
         self._frame = frame
         self._found: dict[Hashable, list[tuple[int, int]] | None] = {}
         self._editions: tuple[RegionIndex, list[tuple[frozenset[int] | None, date]]] | None = None
@@ -93,6 +95,13 @@ class PlaceIndex:
             return self._frame.slice(first, end - first)
         slices = [self._frame.slice(first, end - first) for first, end in ranges]
         return pl.concat(slices, rechunk=True) if slices else self._frame.clear()
+
+    def told(self, ranges: Sequence[tuple[int, int]]) -> tuple[set[str], set[int]] | None:
+        """The region codes and the periods of those rows; None where that cannot be told from here."""
+        if self._codes.null_count() or self._undated:
+            return None
+        rows = [row for first, end in ranges for row in range(first, end)]
+        return {self._codes[row] for row in rows}, {self._periods[row] for row in rows}
 
     def _ranges(self, within: set[int], spans: Sequence[Span] | None) -> Iterator[tuple[int, int]]:
         for region in within:

@@ -77,6 +77,12 @@ class Quotas:
         self._portions: OrderedDict[tuple[str, Measure], _Portion] = OrderedDict()
         self._lock = threading.Lock()
 
+    def free(self, agreements: Iterable[Agreement]) -> bool:
+        """Whether nothing is counted of a reading under these agreements, by whatever credential."""
+        if self._settings.requests_per_minute is not None or self._settings.requests_per_day is not None:
+            return False
+        return all(agreement.quota is None for agreement in agreements)
+
     def request(self, caller: Caller) -> dict[str, str]:
         """Count a request of a credential; gives what to say of it in the headers. Raises Problem ``rate_limited``."""
         limits = []

@@ -20,7 +20,7 @@ from app.policy import gate
 from app.policy.callers import Caller
 from app.services.annotations import Note, check_annotated, notes_of
 from app.services.answered import answered
-from app.services.answers import Answer, entity_tag
+from app.services.answers import PRIVATE, Answer, entity_tag
 from app.services.as_of import view_as_of
 from app.services.auditing import Auditing, Reading
 from app.services.coverage import region_expression
@@ -38,8 +38,6 @@ from app.services.rendered import RenderedRecords
 from app.services.row_by_row import Stretch
 from app.services.view_drafts import coming_end
 from app.services.visible_views import VisibleView, require_coverage, visible_view
-
-PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept, Accept-Encoding"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class ViewReader:
         self._names = names
         self._auditing = auditing
         self._receipts = Receipts(registry)
-        self._rendered = RenderedRecords(registry.settings.rendered_memory_bytes)
+        self.rendered = RenderedRecords(registry.settings.rendered_memory_bytes)
         self._deliveries = Deliveries(KeptAnswers(registry.answers_folder, registry.settings.answers_disk_bytes))
 
     def read(
@@ -276,7 +274,7 @@ class ViewReader:
             return json_records(chosen.fields, cut.frame)
         end = chosen.frame.height if cut.offset is None else cut.offset
         start = end - cut.frame.height
-        return self._rendered.array(chosen.whole, chosen.fields, chosen.frame, start, cut.frame.height)
+        return self.rendered.array(chosen.whole, chosen.fields, chosen.frame, start, cut.frame.height)
 
     def _overview(self, pieces: ViewInPieces | None, key: Hashable) -> Overview | None:
         if pieces is None or not pieces.is_large():
@@ -303,7 +301,7 @@ class ViewReader:
             told = Told(entity_tag(body), headers, rows, said, large(len(body), form))
             return self._deliveries.whole(place, form, told, body, wanted)
         told = Told(etag_of_rows(form.name, view.plan.outputs, overview.digest), headers, rows, said, True, True)
-        return self._deliveries.first(place, form, told, lambda _: pieces.written(form), wanted)
+        return self._deliveries.first(place, form, told, lambda *_: pieces.written(form), wanted)
 
     def _whole(
         self,

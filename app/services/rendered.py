@@ -1,17 +1,38 @@
-"""Records as they are written in JSON, kept in pieces, so that a page is cut from what was written before."""
+"""Records as they are written in JSON, kept in pieces, so that a page or a record is cut from what was written before."""
 
 from __future__ import annotations
 
 import threading
+from array import array
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 import polars as pl
 
-from app.formats.writing_json import write_ndjson
+from app.formats.writing_json import ndjson_rows, write_ndjson
 from app.mapping.plan import OutputField
 
 PIECE = 1_000
+_MISSED = 4  # single records of a piece that were written one by one before all of it is worth writing
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Records one after the other, a comma between them; ``starts`` of each, and one more beyond the last."""
+
+    text: bytes
+    starts: array[int]
+
+    @property
+    def size(self) -> int:
+        return len(self.text) + 8 * len(self.starts)
+
+    def cut(self, first: int, end: int) -> bytes:
+        """Some of them, as they stand in a JSON array."""
+        return self.text[self.starts[first] : self.starts[end] - 1]
 
 
 class RenderedRecords:
@@ -20,35 +41,67 @@ class RenderedRecords:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, int], tuple[bytes, ...]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], _Piece] = OrderedDict()
         self._bytes = 0
+        self._missed: dict[tuple[str, int], int] = {}
 
     def array(self, digest: str, fields: Sequence[OutputField], frame: pl.DataFrame, start: int, count: int) -> bytes:
         """Rows ``start`` to ``start + count`` of the frame with this digest, all its fields, as one JSON array."""
-        records: list[bytes] = []
         end = min(start + count, frame.height)
-        for piece in range(start // PIECE, -(-end // PIECE)):
-            lines = self._piece(digest, fields, frame, piece)
-            records += lines[max(start - piece * PIECE, 0) : end - piece * PIECE]
+        records = [b"["]
+        for number in range(start // PIECE, -(-end // PIECE)):
+            piece = self._find((digest, number)) or self._make((digest, number), fields, frame)
+            first = number * PIECE
+            records += (b"," if len(records) > 1 else b"", piece.cut(max(start - first, 0), min(end - first, PIECE)))
+        records.append(b"]")
+        return b"".join(records)
+
+    def few(
+        self, digest: str, fields: Sequence[OutputField], frame: pl.DataFrame, ranges: Iterable[tuple[int, int]]
+    ) -> bytes:
+        """As ``array``, of a few rows given as ranges: those of pieces that are not kept are written one by one."""
+        records: list[bytes] = []
+        for row, end in ranges:
+            first = row
+            while first < end:
+                number = first // PIECE
+                until = min(end, (number + 1) * PIECE)
+                piece = self._find((digest, number))
+                if piece is None and self._missing((digest, number)):
+                    piece = self._make((digest, number), fields, frame)
+                if piece is None:
+                    lines = ndjson_rows(fields, frame.slice(first, until - first))
+                    records.append(lines[:-1].replace(b"\n", b","))
+                else:
+                    records.append(piece.cut(first - number * PIECE, until - number * PIECE))
+                first = until
         return b"[" + b",".join(records) + b"]"
 
-    def _piece(self, digest: str, fields: Sequence[OutputField], frame: pl.DataFrame, piece: int) -> tuple[bytes, ...]:
-        key = (digest, piece)
+    def _find(self, key: tuple[str, int]) -> _Piece | None:
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
-                return found
-        # In JSON a line break within a text is written otherwise, so that each is the end of a record.
-        made = tuple(b"".join(write_ndjson(fields, frame.slice(piece * PIECE, PIECE))).split(b"\n")[:-1])
+            return found
+
+    def _missing(self, key: tuple[str, int]) -> bool:
+        """Whether records of this piece were missed so often that it should be there."""
         with self._lock:
+            if len(self._missed) > _REMEMBERED:
+                self._missed.clear()
+            self._missed[key] = missed = self._missed.get(key, 0) + 1
+            return missed > _MISSED and self._limit > 0
+
+    def _make(self, key: tuple[str, int], fields: Sequence[OutputField], frame: pl.DataFrame) -> _Piece:
+        # In JSON a line break within a text is written otherwise, so that each is the end of a record.
+        text = b"".join(write_ndjson(fields, frame.slice(key[1] * PIECE, PIECE)))
+        lines = text.split(b"\n")[:-1]
+        made = _Piece(b",".join(lines), array("L", accumulate((len(line) + 1 for line in lines), initial=0)))
+        with self._lock:
+            self._missed.pop(key, None)
             if key not in self._kept:
                 self._kept[key] = made
-                self._bytes += _size(made)
+                self._bytes += made.size
             while self._bytes > self._limit and self._kept:
-                self._bytes -= _size(self._kept.popitem(last=False)[1])
+                self._bytes -= self._kept.popitem(last=False)[1].size
         return made
-
-
-def _size(lines: Sequence[bytes]) -> int:
-    return sum(map(len, lines)) + 48 * len(lines)

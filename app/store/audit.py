@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -114,16 +115,24 @@ class AuditLog:
         self._database = database
         self._told = told
         self._waiting: queue.SimpleQueue[Handed | None] = queue.SimpleQueue()
+        self._later: deque[Handed] = deque()
         self._gate = threading.Lock()
         self._writer: threading.Thread | None = None
         self._closed = False
         self._chain: Chain | None = None
         self._fresh = fresh
 
-    def hand_over(self, entries: Sequence[Mapping[str, Any]], told: Callable[[Written], None] | None = None) -> None:
+    def hand_over(
+        self,
+        entries: Sequence[Mapping[str, Any]],
+        told: Callable[[Written], None] | None = None,
+        *,
+        later: bool = False,
+    ) -> None:
         """Have entries (as ``told_of`` gives them) written, in their order and in one commit.
 
         ``told`` hears in the writer's thread when they are durable, or what went wrong; it must not wait for anything.
+        ``later``: nobody waits for them; they go with what is handed over next, or when whoever did so has them ``hurry``.
         """
         with self._gate:
             if self._closed:
@@ -131,7 +140,16 @@ class AuditLog:
             if self._writer is None:
                 self._writer = threading.Thread(target=self._write, name="audit-writer", daemon=True)
                 self._writer.start()
-            self._waiting.put((entries, told))
+            if later:
+                self._later.append((entries, told))
+            else:
+                self._waiting.put((entries, told))
+
+    def hurry(self) -> None:
+        """Have what was handed over for later written now."""
+        with self._gate:
+            if self._later and not self._closed:
+                self._waiting.put(((), None))
 
     def submit(self, entry: AuditEntry) -> Future[Place]:
         """Hand an entry over; the future is done when it is durable, or carries what went wrong."""
@@ -162,7 +180,8 @@ class AuditLog:
 
     def _write(self) -> None:
         while (first := self._waiting.get()) is not None:
-            group, count = [first], len(first[0])
+            group = [*self._taken_later(), first]
+            count = sum(len(entries) for entries, _ in group)
             last = False
             while count < _LARGEST_GROUP:
                 try:
@@ -174,10 +193,20 @@ class AuditLog:
                     break
                 group.append(more)
                 count += len(more[0])
-            self._commit(group)
+            if count:
+                self._commit(group)
             if last:
                 break
+        while left := self._taken_later():
+            self._commit(left)
         self._end()
+
+    def _taken_later(self) -> list[Handed]:
+        taken: list[Handed] = []
+        with suppress(IndexError):  # it is empty
+            while len(taken) < _LARGEST_GROUP:
+                taken.append(self._later.popleft())
+        return taken
 
     def _commit(self, group: Sequence[Handed]) -> None:
         try:

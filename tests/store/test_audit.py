@@ -115,6 +115,24 @@ def test_entries_handed_over_together_are_durable_together_and_keep_their_order(
         written.place(200)
 
 
+def test_what_may_wait_goes_with_the_next_or_when_it_is_hurried_or_at_the_end(database):
+    log = AuditLog(database)
+    log.hand_over([told_of(_entry("nobody waits"))], later=True)
+    log.append(_entry("next"))
+    assert [kept.entry.request_id for kept in _kept(database)] == ["next", "nobody waits"]
+    done = Queue()
+    log.hand_over([told_of(_entry("hurried"))], done.put, later=True)
+    log.hurry()
+    assert done.get(timeout=10).place().position == 3
+    for number in range(3):
+        log.hand_over([told_of(_entry(f"last-{number}"))], later=True)
+    log.close()
+    assert [kept.entry.request_id for kept in _kept(database)][:4] == ["last-2", "last-1", "last-0", "hurried"]
+    with pytest.raises(Problem):
+        log.hand_over([told_of(_entry("late"))], later=True)
+    log.hurry()
+
+
 def test_a_group_that_fails_is_told_so_as_a_whole_and_nothing_of_it_is_kept(database, log):
     log.append(_entry("before"))
     told = Queue()

@@ -1,0 +1,224 @@
+"""A reading that was decided before is answered again at once, for exactly as long as the decision stands."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from app.errors import Problem
+from app.services.credentials import create_credential, revoke_credential, rotate_credential
+from app.services.standing import MadeAtOnce, Standing
+from app.store import tables as t
+from app.store.audit import AuditLog, Written
+from tests.fixtures.databases import Kind
+from tests.fixtures.house import House, serving
+from tests.fixtures.small import AGREEMENT, VIEW
+from tests.stories.conftest import apply_small
+from tests.stories.test_reading_lane import BY_THE_ROUTE, PATH, QUESTIONS, shown
+
+ONE = QUESTIONS[0]
+
+
+@pytest.fixture
+def small_house(
+    database_kind: Kind, filled_url: Callable[[Kind, str, Callable[[str], None]], str], tmp_path: Path
+) -> Iterator[House]:
+    with serving(filled_url(database_kind, "small", apply_small), tmp_path / "data") as house:
+        rows = [
+            {"region": f"430101{n}", "period": f"202{y}", "total": 10 * n + y, "area": f"{n}.{y}"}
+            for n in (101, 102)
+            for y in (4, 5)
+        ]
+        house.client(region="430101").post("/v1/submissions", json={"dataset": "people", "rows": rows})
+        yield house
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> list[MadeAtOnce]:
+    """The answers that were given by a decision that stood."""
+    found: list[MadeAtOnce] = []
+    answer = Standing.answer
+
+    def noted(self: Standing, *asked: Any) -> MadeAtOnce | None:
+        made = answer(self, *asked)
+        if made is not None:
+            found.append(made)
+        return made
+
+    monkeypatch.setattr(Standing, "answer", noted)
+    return found
+
+
+def standing(house: House, at_once: list[MadeAtOnce], key: str | None = None) -> httpx.Client:
+    """A client whose next reading of the view is answered by what was decided."""
+    client = house.client(key) if key is not None else house.client(department="ecology")
+    for _ in range(3):  # it is mapped; it is decided; it stands
+        assert client.get(PATH, params=ONE).status_code == 200
+    assert at_once
+    at_once.clear()
+    return client
+
+
+def test_what_stands_is_answered_as_the_routes_answer(small_house: House, at_once: list[MadeAtOnce]) -> None:
+    ecology = standing(small_house, at_once)
+    for question in QUESTIONS:
+        before = len(at_once)
+        short, long = ecology.get(PATH, params=question), ecology.get(PATH, params=question, headers=BY_THE_ROUTE)
+        assert shown(short) == shown(long), question
+        plain = short.status_code == 200 and "fields" not in question and question.get("limit") != "1"
+        assert len(at_once) == before + plain, question
+    assert len(at_once) >= 4
+    own = ecology.get(PATH, params=ONE, headers={"X-Request-Id": "mine-1"})
+    assert own.headers["X-Request-Id"] == "mine-1"
+    other = ecology.get(PATH, params=ONE, headers={"X-Request-Id": "not an id"})
+    assert len(other.headers["X-Request-Id"]) == 32
+    packed = ecology.get(PATH, params=ONE, headers={"Accept-Encoding": "gzip, identity;q=0"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.content == own.content
+
+
+def test_the_audit_has_the_same_of_a_reading_whichever_way_it_took(
+    small_house: House, at_once: list[MadeAtOnce]
+) -> None:
+    ecology = standing(small_house, at_once)
+    short = ecology.get(PATH, params=ONE)
+    long = ecology.get(PATH, params=ONE, headers=BY_THE_ROUTE)
+    assert len(at_once) == 1
+    small_house.registry.audit.close()
+    with small_house.registry.database.read_journal() as cx:
+        rows = [dict(row) for row in cx.execute(select(t.audit).order_by(t.audit.c.id)).mappings()]
+    told = []
+    for answer in (short, long):
+        mine = [row for row in rows if row["request_id"] == answer.headers["X-Request-Id"]]
+        assert [row["kind"] for row in mine] == ["intent", "closing"]
+        assert mine[0]["at"] <= mine[1]["at"]
+        own = {"id", "at", "request_id", "position", "link"}
+        told.append([{name: value for name, value in row.items() if name not in own} for row in mine])
+    assert told[0] == told[1]
+
+
+def test_nothing_is_sent_before_the_opening_entry_is_durable(small_house: House, at_once: list[MadeAtOnce]) -> None:
+    ecology = standing(small_house, at_once)
+    answered = threading.Event()
+
+    def ask() -> None:
+        assert ecology.get(PATH, params=ONE).status_code == 200
+        answered.set()
+
+    asking = threading.Thread(target=ask)
+    with small_house.registry.database.journal() as cx:
+        if small_house.registry.database.dialect == "postgresql":
+            cx.exec_driver_sql("LOCK TABLE audit IN EXCLUSIVE MODE")
+        asking.start()
+        assert not answered.wait(0.2)
+        assert len(at_once) == 1
+    asking.join(10)
+    assert answered.is_set()
+
+
+def test_what_the_audit_cannot_keep_is_not_told(
+    small_house: House, at_once: list[MadeAtOnce], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecology = standing(small_house, at_once)
+
+    def broken(self: AuditLog, group: Any) -> None:
+        for _, told in group:
+            if told is not None:
+                told(Written(fault=Problem("unavailable", "no room")))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AuditLog, "_commit", broken)
+        refused = ecology.get(PATH, params=ONE)
+    assert (refused.status_code, len(at_once)) == (503, 1)
+    assert b"430101101" not in refused.content
+    assert ecology.get(PATH, params=ONE).status_code == 200
+
+
+def test_a_decision_ends_with_the_agreement_it_rests_on(small_house: House, at_once: list[MadeAtOnce]) -> None:
+    ecology = standing(small_house, at_once)
+    small_house.apply({"agreements/ecology-2026.yaml": AGREEMENT + "quota: {requests_per_day: 1}\n"})
+    assert [ecology.get(PATH, params=ONE).status_code for _ in range(3)] == [200, 429, 429]
+    small_house.apply({"agreements/ecology-2026.yaml": AGREEMENT.replace("2099-12-31", "2026-01-02")})
+    assert ecology.get(PATH, params=ONE).status_code == 404
+    assert at_once == []
+
+
+def test_a_decision_ends_with_the_credential_that_was_presented(small_house: House, at_once: list[MadeAtOnce]) -> None:
+    identity, key = create_credential(small_house.registry, "one", "department", department="ecology")
+    ecology = standing(small_house, at_once, key)
+    rotate_credential(small_house.registry, identity, 0)
+    assert ecology.get(PATH, params=ONE).status_code == 401
+    identity, key = create_credential(small_house.registry, "two", "department", department="ecology")
+    ecology = standing(small_house, at_once, key)
+    revoke_credential(small_house.registry, identity)
+    assert ecology.get(PATH, params=ONE).status_code == 401
+    assert at_once == []
+
+
+def test_a_decision_ends_when_the_key_does(small_house: House, at_once: list[MadeAtOnce]) -> None:
+    now = small_house.registry.now()
+    _, key = create_credential(
+        small_house.registry, "short", "department", department="ecology", expires=now + timedelta(minutes=10)
+    )
+    ecology = standing(small_house, at_once, key)
+    small_house.clock.offset += 601
+    assert ecology.get(PATH, params=ONE).status_code == 401
+    small_house.clock.offset = 0
+    assert at_once == []
+
+
+def test_a_decision_ends_with_the_day(small_house: House, at_once: list[MadeAtOnce]) -> None:
+    small_house.apply({"agreements/ecology-2026.yaml": AGREEMENT.replace("2099-12-31", "2027-03-01")})
+    last = datetime(2027, 3, 1, 15, 59, 40, tzinfo=UTC)  # twenty seconds before midnight in Shanghai
+    small_house.clock.set(last)
+    ecology = standing(small_house, at_once)
+    small_house.clock.set(last + timedelta(seconds=20))
+    assert ecology.get(PATH, params=ONE).status_code == 404
+    small_house.clock.set(last)
+    assert ecology.get(PATH, params=ONE).status_code == 200
+
+
+def test_a_decision_is_never_behind_a_write_nor_behind_the_view(small_house: House, at_once: list[MadeAtOnce]) -> None:
+    ecology, clerk = standing(small_house, at_once), small_house.client(region="430101")
+    for total in (5_000, 6_000):
+        row = {"region": "430101101", "period": "2024", "total": total}
+        assert clerk.post("/v1/submissions", json={"dataset": "people", "rows": [row]}).json()["status"] == "applied"
+        for _ in range(3):
+            (record,) = ecology.get(PATH, params=ONE).json()["records"]
+            assert record["rk"] == total / 10_000
+    assert at_once
+    small_house.apply(
+        {
+            "views/people-view.yaml": VIEW.replace(
+                "{name: ly, title: 来源, value: 统一采集}", "{name: ly, title: 来源, value: 甲}"
+            )
+        }
+    )
+    for _ in range(3):
+        (record,) = ecology.get(PATH, params=ONE).json()["records"]
+        assert record["ly"] == "甲"
+
+
+def test_decisions_are_each_reader_s_own(small_house: House, at_once: list[MadeAtOnce]) -> None:
+    ecology = standing(small_house, at_once)
+    for other in (small_house.client(department="water"), small_house.client(region="430101101")):
+        for _ in range(3):
+            hidden = other.get(PATH, params=ONE)
+            missing = other.get("/v1/views/no-such-view/records", params=ONE)
+            assert (hidden.status_code, hidden.json()["detail"]) == (404, missing.json()["detail"])
+    wrong = small_house.client(ecology.headers["Authorization"].split()[1] + "x")
+    assert wrong.get(PATH, params=ONE).status_code == 401
+    bound = httpx.get(
+        small_house.url + PATH,
+        params=ONE,
+        headers={"Authorization": ecology.headers["Authorization"].replace("Bearer", "DPoP")},
+    )
+    assert bound.status_code == 401
+    assert at_once == []
