@@ -1,4 +1,4 @@
-"""Columns of numbers and dates as texts, in their shortest exact form.
+"""Columns of numbers and dates as texts, in their shortest exact form: as expressions, worked out for any of their rows.
 
 A column engine prints a number digit by digit for every row. Most figures are below a quarter of a million before the
 point, so their texts are taken from a list of them instead; what is larger is printed.
@@ -20,46 +20,41 @@ _LARGEST = 2**62
 
 @dataclass(frozen=True, slots=True)
 class NumberTexts:
-    """A column of numbers in three parts, to be put one behind the other; null where a number is missing.
+    """Numbers in parts, to be put one behind the other; null where a number is missing.
 
     ``sign``: only where there are negative numbers beside a ``part``. ``whole``: the text before the point, or all of it.
     ``part``: which of ``fractions(decimals)`` follows; None where nothing does.
     """
 
-    sign: pl.Series | None
-    whole: pl.Series
-    part: pl.Series | None
-    decimals: int
+    sign: pl.Expr | None
+    whole: pl.Expr
+    part: pl.Expr | None = None
+    decimals: int = 0
 
-    def joined(self) -> pl.Series:
+    def joined(self) -> pl.Expr:
         """The texts in one column."""
         if self.part is None:
             return self.whole
-        pieces = [self.whole, fractions(self.decimals).gather(self.part)]
-        return pl.select(pl.concat_str(pieces if self.sign is None else [self.sign, *pieces])).to_series()
+        pieces = [self.whole, pl.lit(fractions(self.decimals)).gather(self.part)]
+        return pl.concat_str(pieces if self.sign is None else [self.sign, *pieces])
 
 
 def number_texts(column: pl.Series, decimals: int) -> NumberTexts:
-    """The shortest exact form of integer / 10**``decimals`` (3.2458, 100, -0.5).
-
-    Raises OverflowError where an integer has more than 38 digits and there are decimals.
-    """
+    """The shortest exact form of integer / 10**``decimals`` (3.2458, 100, -0.5), of any rows of this column."""
     low, high = column.min(), column.max()
     if not isinstance(low, int) or not isinstance(high, int):
         low = high = 0  # nothing but missing values
+    integer, size, most = pl.col(column.name), 10**decimals, max(-low, high)
     if not decimals:
-        return NumberTexts(None, _whole(column, low, high), None, 0)
-    if decimals > _MOST_DECIMALS or low < -_LARGEST or high > _LARGEST:
-        return NumberTexts(None, _printed(column, decimals), None, 0)
-    most, size = max(-low, high), 10**decimals
-    positive = column if low >= 0 else column.abs()
-    positive = positive.cast(pl.UInt32 if most < 2**32 else pl.Int64)
-    whole = positive // size
-    part = (positive - whole * size).cast(pl.UInt32)
-    sign = None
-    if low < 0:
-        sign = pl.select(pl.when(column < pl.lit(0)).then(pl.lit("-")).otherwise(pl.lit(""))).to_series()
-    return NumberTexts(sign, _whole(whole, 0, most // size), part, decimals)
+        return NumberTexts(None, _whole(integer, low, high))
+    if decimals > _MOST_DECIMALS or most > _LARGEST:
+        return NumberTexts(None, _printed(integer, decimals))
+    kind = pl.UInt32() if most < 2**32 else pl.Int64()
+    positive = (integer if low >= 0 else integer.abs()).cast(kind)
+    divisor = pl.lit(size, dtype=kind)
+    sign = None if low >= 0 else pl.when(integer < 0).then(pl.lit("-")).otherwise(pl.lit(""))
+    part = (positive % divisor).cast(pl.UInt32)
+    return NumberTexts(sign, _whole(positive // divisor, 0, most // size), part, decimals)
 
 
 @cache
@@ -68,14 +63,15 @@ def fractions(decimals: int) -> pl.Series:
     return pl.Series([f".{part:0{decimals}d}".rstrip("0").rstrip(".") for part in range(10**decimals)])
 
 
-def date_texts(column: pl.Series) -> pl.Series:
-    """Dates in ISO form."""
+def date_texts(column: pl.Series) -> pl.Expr:
+    """Dates in ISO form, of any rows of this column."""
+    day = pl.col(column.name)
     days = column.to_physical()
     first, last = days.min(), days.max()
     if not isinstance(first, int) or not isinstance(last, int) or last - first > len(column):
-        return column.cast(pl.String)
+        return day.cast(pl.String)
     listed = pl.int_range(first, last + 1, dtype=pl.Int32, eager=True).cast(pl.Date).cast(pl.String)
-    return listed.gather(days - first)
+    return pl.lit(listed).gather((day.to_physical() - first).cast(pl.UInt32))
 
 
 def decimal_array(column: pl.Series, decimals: int) -> pa.Array:
@@ -91,16 +87,19 @@ def decimal_array(column: pl.Series, decimals: int) -> pa.Array:
     return pa.Array.from_buffers(pa.decimal128(DIGITS, decimals), len(array), array.buffers(), offset=array.offset)
 
 
-def _whole(column: pl.Series, low: int, high: int) -> pl.Series:
+def _whole(integer: pl.Expr, low: int, high: int) -> pl.Expr:
     if low < 0 or high >= _LISTED:
-        return column.cast(pl.String)
-    return _listed().gather(column.cast(pl.UInt32))
+        return integer.cast(pl.String)
+    return pl.lit(_listed()).gather(integer.cast(pl.UInt32))
 
 
-def _printed(column: pl.Series, decimals: int) -> pl.Series:
-    texts = pl.Series(decimal_array(column, decimals)).cast(pl.String)
-    # There always is a point, so that no zero of the whole part can be lost.
-    return texts.str.strip_chars_end("0").str.strip_chars_end(".")
+def _printed(integer: pl.Expr, decimals: int) -> pl.Expr:
+    text = integer.cast(pl.String)
+    digits = text.str.strip_prefix("-").str.pad_start(decimals + 1, "0")
+    part = digits.str.tail(decimals).str.strip_chars_end("0")
+    sign = pl.when(text.str.starts_with("-")).then(pl.lit("-")).otherwise(pl.lit(""))
+    point = pl.when(part == pl.lit("")).then(pl.lit("")).otherwise(pl.lit("."))
+    return pl.concat_str(sign, digits.str.head(-decimals), point, part)
 
 
 @cache

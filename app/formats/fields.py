@@ -30,17 +30,18 @@ def texts(fields: Sequence[OutputField], frame: pl.DataFrame) -> pl.DataFrame:
 
     Numbers are in their shortest exact form (3.2458, 100, -0.5), dates in ISO form, booleans ``true`` and ``false``.
     """
-    columns: list[pl.Series] = []
+    columns: list[pl.Expr] = []
     for position, field in enumerate(fields):
         column = frame.get_column(column_name(field))
+        text = pl.col(column.name)
         if field.kind == "number":
-            column = number_texts(column, field.decimals).joined()
+            text = number_texts(column, field.decimals).joined()
         elif field.kind == "date":
-            column = date_texts(column)
+            text = date_texts(column)
         elif field.kind == "boolean":
-            column = column.cast(pl.String)
-        columns.append(column.alias(str(position)))
-    return pl.DataFrame(columns)
+            text = text.cast(pl.String)
+        columns.append(text.alias(str(position)))
+    return frame.select(columns)
 
 
 def number_text(integer: int, decimals: int) -> str:

@@ -12,23 +12,30 @@ import polars as pl
 _AHEAD = 2
 
 
-def written(frame: pl.DataFrame, size: int, write: Callable[[int, pl.DataFrame], bytes]) -> Iterator[bytes]:
-    """``write(start, slice)`` for each ``size`` rows of the frame, in order. Closed early, it waits for what it began."""
+Writer = Callable[[pl.DataFrame], Iterator[bytes]]  # of any rows of one frame, in pieces
+
+
+def written(frame: pl.DataFrame, size: int, write: Writer) -> Iterator[bytes]:
+    """What ``write`` gives of the frame, ``size`` rows at a time, in order. Closed early, it waits for what it began."""
     if frame.height <= size:
-        if frame.height:
-            yield write(0, frame)
+        yield from write(frame)
         return
-    begun: deque[Future[bytes]] = deque()
+    begun: deque[Future[list[bytes]]] = deque()
     try:
         for start in range(0, frame.height, size):
-            begun.append(writers().submit(write, start, frame.slice(start, size)))
+            begun.append(writers().submit(pieces, write, frame.slice(start, size)))
             if len(begun) > _AHEAD:
-                yield begun.popleft().result()
+                yield from begun.popleft().result()
         while begun:
-            yield begun.popleft().result()
+            yield from begun.popleft().result()
     finally:
         for future in begun:
             future.cancel()
+
+
+def pieces(write: Writer, rows: pl.DataFrame) -> list[bytes]:
+    """All pieces of some rows."""
+    return list(write(rows))
 
 
 @cache

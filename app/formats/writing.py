@@ -8,26 +8,29 @@ from dataclasses import dataclass
 import polars as pl
 
 from app.formats.fields import column_name
+from app.formats.slices import Writer
 from app.formats.writing_arrow import write_arrow, write_parquet
-from app.formats.writing_csv import csv_head, csv_rows, write_csv
-from app.formats.writing_json import json_records, ndjson_rows, write_json, write_ndjson
+from app.formats.writing_csv import csv_head, csv_writer, write_csv
+from app.formats.writing_json import json_records, ndjson_writer, write_json, write_ndjson
 from app.formats.writing_xlsx import write_xlsx
 from app.mapping.plan import OutputField
 
 __all__ = ["FORMATS", "Format", "column_name", "json_records"]
 
-Rows = Callable[[Sequence[OutputField], pl.DataFrame], bytes]
-
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """How a format of lines is written: ``head`` once, then the ``rows`` of any slices one after the other."""
+    """How a format of lines is written: ``head`` once, then by the ``writer`` of a frame any of its rows, one after the other."""
 
     head: Callable[[Sequence[OutputField]], bytes]
-    rows: Rows
+    writer: Callable[[Sequence[OutputField], pl.DataFrame], Writer]
+
+    def rows(self, fields: Sequence[OutputField], frame: pl.DataFrame) -> bytes:
+        """The lines of all rows of ``frame`` at once."""
+        return b"".join(self.writer(fields, frame)(frame))
 
 
-Writer = Callable[[Sequence[OutputField], pl.DataFrame], Iterator[bytes]]
+Write = Callable[[Sequence[OutputField], pl.DataFrame], Iterator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Format:
     streamed: bool
     description: str
     description_en: str
-    write: Writer
+    write: Write
     packed: bool = False
     lines: Lines | None = None
 
@@ -69,7 +72,7 @@ FORMATS: Mapping[str, Format] = {
             "每行一个 JSON 对象",
             "One JSON object a line",
             write_ndjson,
-            lines=Lines(lambda _: b"", ndjson_rows),
+            lines=Lines(lambda _: b"", ndjson_writer),
         ),
         Format(
             "csv",
@@ -79,7 +82,7 @@ FORMATS: Mapping[str, Format] = {
             "逗号分隔，UTF-8，首行为字段名；会被当作公式的文字前加撇号",
             "Comma-separated UTF-8 with the field names first; texts that would run as formulas get an apostrophe",
             write_csv,
-            lines=Lines(csv_head, csv_rows),
+            lines=Lines(csv_head, csv_writer),
         ),
         Format(
             "arrow",

@@ -11,8 +11,8 @@ import polars as pl
 from app.formats.column_texts import date_texts, number_texts
 from app.formats.fields import column_name
 from app.formats.formulas import STARTS_A_FORMULA, harmless, harmless_column
-from app.formats.row_texts import RowTexts, text_bytes
-from app.formats.slices import written
+from app.formats.row_texts import RowTexts, RowWriter, text_bytes
+from app.formats.slices import Writer, written
 from app.mapping.plan import OutputField
 
 SLICE = 25_000
@@ -29,7 +29,7 @@ def write_csv(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[by
     harmless with an apostrophe.
     """
     yield csv_head(fields)
-    yield from written(frame, SLICE, lambda _, piece: csv_rows(fields, piece))
+    yield from written(frame, SLICE, csv_writer(fields, frame))
 
 
 def csv_head(fields: Sequence[OutputField]) -> bytes:
@@ -39,41 +39,52 @@ def csv_head(fields: Sequence[OutputField]) -> bytes:
     return header.getvalue().encode()
 
 
-def csv_rows(fields: Sequence[OutputField], frame: pl.DataFrame) -> bytes:
-    """The lines of all rows of ``frame`` at once, without a header."""
+def csv_writer(fields: Sequence[OutputField], frame: pl.DataFrame) -> Writer:
+    """Writes the lines of any rows of ``frame``, without a header."""
     if not fields:
-        return b""
+        return lambda _: iter(())
+    return RowWriter(fields, lambda odd: _row(fields, frame, odd), _is_plain)
+
+
+def _row(fields: Sequence[OutputField], frame: pl.DataFrame, odd: frozenset[int]) -> pl.Expr:
+    """Each row as one text; among the texts of the ``odd`` fields are some that cannot stand there as they are."""
     # An empty text is quoted, to be told from a missing one; so is a line with nothing on it, which would be passed over.
-    missing = '""' if len(fields) == 1 else ""
+    empty = '""' if len(fields) == 1 else ""
     row = RowTexts()
     for position, field in enumerate(fields):
         column = frame.get_column(column_name(field))
+        missing = empty if column.null_count() else None
+        text = pl.col(column.name)
         if position:
             row.fixed(",")
         if field.kind == "number":
             row.number(number_texts(column, field.decimals), missing)
             continue
-        texts = _safe(column) if field.kind == "text" else _told(column)
-        row.column(texts.fill_null(missing) if texts.null_count() else texts)
+        if field.kind == "date":
+            text = date_texts(column)
+        elif field.kind == "boolean":
+            text = text.cast(pl.String)
+        elif position in odd:
+            text = _safe(text)
+        row.column(text if missing is None else text.fill_null(missing))
     row.fixed(_LINE_END)
-    return row.data()
+    return row.rows()
 
 
-def _told(column: pl.Series) -> pl.Series:
-    return date_texts(column) if column.dtype == pl.Date else column.cast(pl.String)
-
-
-def _safe(texts: pl.Series) -> pl.Series:
+def _safe(text: pl.Expr) -> pl.Expr:
     """The texts as they stand in a file: none that a spreadsheet would run, and quoted where they have to be."""
-    data = text_bytes(texts) or b""
-    runs = _may_run(data) and texts.str.contains(STARTS_A_FORMULA).any()
-    quoted = any(sign in data for sign in _QUOTED) or (texts == "").any()
-    if not runs and not quoted:
-        return texts
-    text = harmless_column(pl.col("text"))
+    text = harmless_column(text)
     in_quotes = pl.concat_str(pl.lit('"'), text.str.replace_all('"', '""', literal=True), pl.lit('"'))
     needs = text.str.contains(_NEEDS_QUOTES) | (text == pl.lit(""))
-    return texts.alias("text").to_frame().select(pl.when(needs).then(in_quotes).otherwise(text)).to_series()
+    return pl.when(needs).then(in_quotes).otherwise(text)
+
+
+def _is_plain(texts: pl.Series) -> bool:
+    """Whether all texts can stand in a file as they are; looked for in the bytes of all of them at once first."""
+    data = text_bytes(texts)
+    if any(sign in data for sign in _QUOTED) or (texts == "").any():
+        return False
+    return not (_may_run(data) and texts.str.contains(STARTS_A_FORMULA).any())
 
 
 def _may_run(data: bytes) -> bool:

@@ -12,8 +12,8 @@ import polars as pl
 
 from app.formats.column_texts import date_texts, number_texts
 from app.formats.fields import column_name, number_text
-from app.formats.row_texts import RowTexts, lowest_byte, text_bytes
-from app.formats.slices import written
+from app.formats.row_texts import RowTexts, RowWriter, lowest_byte, text_bytes
+from app.formats.slices import Writer, written
 from app.mapping.plan import OutputField
 
 SLICE = 25_000
@@ -34,36 +34,43 @@ _FIRST_PLAIN = 0x20
 
 def json_records(fields: Sequence[OutputField], frame: pl.DataFrame) -> bytes:
     """All records of ``frame`` as one JSON array."""
-    return b"[" + _records(fields, frame, ",")[:-1] + b"]"
+    return b"[" + b"".join(_records(fields, frame, ",")(frame))[:-1] + b"]"
 
 
 def write_json(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[bytes]:
     """One JSON array, in pieces."""
     yield b"["
-
-    def write(start: int, piece: pl.DataFrame) -> bytes:
-        body = _records(fields, piece, ",\n")
-        return body[:-2] if start + SLICE >= frame.height else body
-
-    yield from written(frame, SLICE, write)
+    before = b""
+    for piece in filter(None, written(frame, SLICE, _records(fields, frame, ",\n"))):
+        if before:
+            yield before
+        before = piece
+    yield before[:-2]
     yield b"]\n"
 
 
 def write_ndjson(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[bytes]:
     """One object a line, in pieces."""
-    yield from written(frame, SLICE, lambda _, piece: ndjson_rows(fields, piece))
+    yield from written(frame, SLICE, ndjson_writer(fields, frame))
 
 
 def ndjson_rows(fields: Sequence[OutputField], frame: pl.DataFrame) -> bytes:
     """The lines of all rows of ``frame`` at once."""
-    return _records(fields, frame, "\n") if frame.height else b""
+    return b"".join(ndjson_writer(fields, frame)(frame))
 
 
-def _records(fields: Sequence[OutputField], frame: pl.DataFrame, end: str) -> bytes:
-    """The records one after the other, each followed by ``end``."""
+def ndjson_writer(fields: Sequence[OutputField], frame: pl.DataFrame) -> Writer:
+    """Writes the lines of any rows of ``frame``."""
+    return _records(fields, frame, "\n")
+
+
+def _records(fields: Sequence[OutputField], frame: pl.DataFrame, end: str) -> Writer:
+    """Writes any rows of ``frame`` one after the other, each followed by ``end``."""
     if not fields:
-        return f"{{}}{end}".encode() * frame.height
-    return _by_cells(fields, frame, end) if frame.height <= _FEW else _by_columns(fields, frame, end)
+        return lambda rows: iter([f"{{}}{end}".encode() * rows.height])
+    if frame.height <= _FEW:
+        return lambda rows: iter([_by_cells(fields, rows, end)])
+    return RowWriter(fields, lambda odd: _by_columns(fields, frame, end, odd), _is_plain)
 
 
 def _labels(fields: Sequence[OutputField]) -> Sequence[str]:
@@ -106,32 +113,38 @@ def _value(value: Any) -> str:
     return json.dumps(value.isoformat() if isinstance(value, date) else value, ensure_ascii=False)
 
 
-def _by_columns(fields: Sequence[OutputField], frame: pl.DataFrame, end: str) -> bytes:
+def _by_columns(fields: Sequence[OutputField], frame: pl.DataFrame, end: str, odd: frozenset[int]) -> pl.Expr:
+    """Each record as one text; in the texts of the ``odd`` fields something has to be escaped."""
     row = RowTexts()
-    for field, label in zip(fields, _labels(fields), strict=True):
+    for position, (field, label) in enumerate(zip(fields, _labels(fields), strict=True)):
         column = frame.get_column(column_name(field))
+        missing = "null" if column.null_count() else None
+        text = pl.col(column.name)
         row.fixed(label)
         if field.kind == "number":
-            row.number(number_texts(column, field.decimals), "null")
+            row.number(number_texts(column, field.decimals), missing)
         elif field.kind == "boolean":
-            row.column(column.cast(pl.String).fill_null("null"))
+            row.column(text.cast(pl.String).fill_null("null"))
         else:
-            _quoted_column(row, date_texts(column) if field.kind == "date" else _escaped(column))
+            if field.kind == "date":
+                text = date_texts(column)
+            elif position in odd:
+                text = text.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
+            _quote(row, text, missing)
     row.fixed("}" + end)
-    return row.data()
+    return row.rows()
 
 
-def _quoted_column(row: RowTexts, texts: pl.Series) -> None:
-    if texts.null_count():
-        row.column(pl.select(pl.concat_str(pl.lit('"'), texts, pl.lit('"')).fill_null("null")).to_series())
-    else:
-        row.fixed('"')
-        row.column(texts)
-        row.fixed('"')
+def _quote(row: RowTexts, text: pl.Expr, missing: str | None) -> None:
+    if missing is not None:
+        row.column(pl.concat_str(pl.lit('"'), text, pl.lit('"')).fill_null(missing))
+        return
+    row.fixed('"')
+    row.column(text)
+    row.fixed('"')
 
 
-def _escaped(texts: pl.Series) -> pl.Series:
+def _is_plain(texts: pl.Series) -> bool:
+    """Whether nothing is to be escaped; looked for in the bytes of all texts at once."""
     data = text_bytes(texts)
-    if not data or not (b'"' in data or b"\\" in data or lowest_byte(data) < _FIRST_PLAIN):
-        return texts
-    return texts.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
+    return not data or not (b'"' in data or b"\\" in data or lowest_byte(data) < _FIRST_PLAIN)

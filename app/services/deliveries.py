@@ -27,7 +27,8 @@ from app.services.written_before import WrittenBefore
 
 _CHUNK = 1024 * 1024
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))", re.IGNORECASE)
-Make = Callable[[str], Iterator[bytes]]  # the bytes before any coding, for one who wants them in this one
+Make = Callable[[str, Identity], Iterator[bytes]]
+"""The bytes before any coding, for one who wants them in this one; the identity counts them as they are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Deliveries:
             plain = self._kept.find(key, IDENTITY)
             file = plain.open() if plain is not None else None
             if file is not None and plain is not None:
-                return self._made(key, form, told, lambda _: _Stretch(file, 0, plain.size), wanted)
+                return self._made(key, form, told, lambda *_: _Stretch(file, 0, plain.size), wanted)
         return None if found is None else _from_file(found, form, coding, wanted)
 
     def first(self, key: str, form: Format, told: Told, make: Make, wanted: Wanted) -> Answer:
@@ -92,6 +93,7 @@ class Deliveries:
         frame: pl.DataFrame,
         parts: Sequence[Stretch],
         coding: str,
+        identity: Identity,
     ) -> Iterator[bytes]:
         """What ``form`` writes of the whole ``frame``; stretches that stand in the last answer of this kind are taken
         from there.
@@ -99,7 +101,7 @@ class Deliveries:
         if form.lines is None or not parts or not self._kept.keeps:
             return form.write(fields, frame)
         path = self._kept.path(key, IDENTITY) if coding == IDENTITY else None
-        return self._before.pieces((kind, form.name), path, form.lines, fields, frame, parts)
+        return self._before.pieces((kind, form.name), path, form.lines, fields, frame, parts, identity)
 
     def whole(self, key: str | None, form: Format, told: Told, body: bytes, wanted: Wanted) -> Answer:
         """An answer whose bytes are there; kept where there is a key and they are many."""
@@ -110,7 +112,7 @@ class Deliveries:
             self._kept.remember(key, told)
             return unchanged
         coding = _coding(told, form, wanted)
-        answer = self._kept_first(key, coding, form, told, lambda _: iter([body]), wanted)
+        answer = self._kept_first(key, coding, form, told, lambda *_: iter([body]), wanted)
         return answer or self.page(key, form, told, body, wanted)
 
     def page(self, key: str | None, form: Format, told: Told, body: bytes, wanted: Wanted) -> Answer:
@@ -187,7 +189,7 @@ def _coding(told: Told, form: Format, wanted: Wanted) -> str:
 
 def _coded(make: Make, coding: str) -> tuple[Iterator[bytes], Identity]:
     identity = Identity()
-    pieces = identity.passing(make(coding))
+    pieces = identity.passing(make(coding, identity))
     return (pieces if coding == IDENTITY else packed(pieces, coding)), identity
 
 

@@ -71,7 +71,7 @@ class ViewInPieces:
         if head:
             yield head
         for frame in self.frames():
-            yield from written(frame, _SLICE, lambda _, rows: lines.rows(fields, rows))
+            yield from written(frame, _SLICE, lines.writer(fields, frame))
 
     def overview(self) -> Overview:
         """Goes through all rows once."""

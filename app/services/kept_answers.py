@@ -208,6 +208,10 @@ class Identity:
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
+    def mark(self) -> hashlib._Hash:
+        """The digest as it is now, to go on from."""
+        return self._digest.copy()
+
 
 class Draft:
     """A file on its way: under a temporary name until it is whole."""

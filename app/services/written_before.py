@@ -16,12 +16,12 @@ from typing import IO
 
 import polars as pl
 
-from app.formats.slices import writers
+from app.formats.slices import Writer, pieces, writers
 from app.formats.writing import Lines
 from app.mapping.plan import OutputField
+from app.services.kept_answers import Identity
 from app.services.row_by_row import Stretch
 
-_Data = tuple[bytes, bytes]  # with their SHA-256
 _KNOWN = 256
 _AHEAD = 2
 
@@ -30,7 +30,10 @@ _AHEAD = 2
 class _Place:
     start: int
     length: int
+    before: hashlib._Hash
+    """The digest of all that stands before it."""
     sha256: bytes
+    """The digest of all up to its end."""
 
 
 @dataclass(slots=True)
@@ -56,19 +59,22 @@ class WrittenBefore:
         fields: Sequence[OutputField],
         frame: pl.DataFrame,
         parts: Sequence[Stretch],
+        identity: Identity,
     ) -> Iterator[bytes]:
-        """The answer that shows the whole of ``frame``, in pieces, which will stand in ``path`` (if any) once it is kept."""
+        """The answer that shows the whole of ``frame``, in pieces, which will stand in ``path`` (if any) once it is kept.
+
+        ``identity`` counts the pieces as they are taken.
+        """
         with self._lock:
             before = self._known.get(kind)
         places: dict[bytes, _Place] = {}
         head = lines.head(fields)
         if head:
             yield head
-        position = len(head)
-        for part, data, sha256 in _each(before, lines, fields, frame, parts):
-            places[part.digest] = _Place(position, len(data), sha256)
-            position += len(data)
-            yield data
+        for part, data in _each(before, lines.writer(fields, frame), frame, parts):
+            start, mark = identity.length, identity.mark()
+            yield from data
+            places[part.digest] = _Place(start, identity.length - start, mark, identity.mark().digest())
         if path is None:
             return
         with self._lock:
@@ -79,28 +85,27 @@ class WrittenBefore:
 
 
 def _each(
-    before: _Written | None, lines: Lines, fields: Sequence[OutputField], frame: pl.DataFrame, parts: Sequence[Stretch]
-) -> Iterator[tuple[Stretch, bytes, bytes]]:
-    """Each stretch with its bytes and their SHA-256, the next ones under way while one is sent."""
+    before: _Written | None, write: Writer, frame: pl.DataFrame, parts: Sequence[Stretch]
+) -> Iterator[tuple[Stretch, list[bytes]]]:
+    """Each stretch with its bytes in pieces, the next ones under way while one is sent."""
     file = _opened(before)
-    begun: deque[tuple[Stretch, _Place | None, Future[_Data] | None]] = deque()
+    begun: deque[tuple[Stretch, _Place | None, Future[list[bytes]] | None]] = deque()
 
-    def write(part: Stretch) -> _Data:
-        data = lines.rows(fields, frame.slice(part.start, part.length))
-        return data, hashlib.sha256(data).digest()
+    def rows(part: Stretch) -> pl.DataFrame:
+        return frame.slice(part.start, part.length)
 
-    def taken() -> tuple[Stretch, bytes, bytes]:
+    def taken() -> tuple[Stretch, list[bytes]]:
         part, place, future = begun.popleft()
         if future is not None:
-            return part, *future.result()
+            return part, future.result()
         data = _read(file, place) if file is not None and place is not None else None
         # A file that is not what it was is of no use.
-        return (part, *write(part)) if data is None or place is None else (part, data, place.sha256)
+        return part, pieces(write, rows(part)) if data is None else [data]
 
     try:
         for part in parts:
             place = before.places.get(part.digest) if before is not None and file is not None else None
-            begun.append((part, place, writers().submit(write, part) if place is None else None))
+            begun.append((part, place, writers().submit(pieces, write, rows(part)) if place is None else None))
             if len(begun) > _AHEAD:
                 yield taken()
         while begun:
@@ -116,7 +121,9 @@ def _each(
 def _read(file: IO[bytes], place: _Place) -> bytes | None:
     file.seek(place.start)
     data = file.read(place.length)
-    return data if hashlib.sha256(data).digest() == place.sha256 else None
+    digest = place.before.copy()
+    digest.update(data)
+    return data if digest.digest() == place.sha256 else None
 
 
 def _opened(before: _Written | None) -> IO[bytes] | None:

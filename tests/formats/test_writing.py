@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 
 from app.errors import Problem
 from app.formats import writing_json
+from app.formats.row_texts import RowWriter
 from app.formats.writing import FORMATS, json_records
 from app.mapping.plan import OutputField
 from tests.formats.frames import FIELDS, frame_of, records_of
@@ -74,7 +75,10 @@ def test_json_and_ndjson_give_the_values_in_shortest_exact_form(records):
 @given(records_of(most=30))
 def test_json_by_cells_and_by_columns_is_the_same(records):
     frame = frame_of(records)
-    assert writing_json._by_cells(FIELDS, frame, "\n") == writing_json._by_columns(FIELDS, frame, "\n")
+    by_cells = writing_json._by_cells(FIELDS, frame, "\n")
+    write = RowWriter(FIELDS, lambda odd: writing_json._by_columns(FIELDS, frame, "\n", odd), writing_json._is_plain)
+    assert b"".join(write(frame)) == by_cells
+    assert b"".join(piece for row in range(frame.height) for piece in write(frame.slice(row, 1))) == by_cells
 
 
 @given(records_of())

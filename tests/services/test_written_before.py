@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from app.formats.slices import Writer
 from app.formats.writing import FORMATS
 from app.mapping.plan import OutputField
+from app.services.kept_answers import Identity
 from app.services.row_by_row import stretches
 from app.services.written_before import WrittenBefore
 
@@ -32,12 +35,17 @@ def written(before: WrittenBefore, format: str, path: Path, rows: pl.DataFrame) 
     form, anew = FORMATS[format], []
     assert form.lines is not None
 
-    def counted(fields: object, piece: pl.DataFrame) -> bytes:
-        anew.append(piece.height)
-        return form.lines.rows(FIELDS, piece)  # type: ignore[union-attr]
+    def counted(fields: Sequence[OutputField], rows: pl.DataFrame) -> Writer:
+        write = form.lines.writer(fields, rows)  # type: ignore[union-attr]
 
-    lines = replace(form.lines, rows=counted)
-    data = b"".join(before.pieces("kind", path, lines, FIELDS, rows, stretches(rows)))
+        def counting(piece: pl.DataFrame) -> Iterator[bytes]:
+            anew.append(piece.height)
+            return write(piece)
+
+        return counting
+
+    lines, identity = replace(form.lines, writer=counted), Identity()
+    data = b"".join(identity.passing(before.pieces("kind", path, lines, FIELDS, rows, stretches(rows), identity)))
     path.write_bytes(data)
     assert data == b"".join(form.write(FIELDS, rows))
     return data, anew
@@ -69,7 +77,7 @@ def test_an_answer_broken_off_leaves_what_was_known(tmp_path: Path) -> None:
     written(before, "ndjson", tmp_path / "1", rows)
     form = FORMATS["ndjson"]
     assert form.lines is not None
-    begun = before.pieces("kind", tmp_path / "2", form.lines, FIELDS, frame([9, 9, 9, 9]), stretches(rows))
+    begun = before.pieces("kind", tmp_path / "2", form.lines, FIELDS, frame([9, 9, 9, 9]), stretches(rows), Identity())
     next(begun)
     begun.close()  # type: ignore[attr-defined]
     assert written(before, "ndjson", tmp_path / "3", rows)[1] == []

@@ -234,7 +234,7 @@ def test_readers_who_come_at_once_share_the_making_and_each_is_witnessed(house: 
 
     def counted(make: deliveries.Make, coding: str) -> tuple[Iterator[bytes], Identity]:
         begun.append(coding)
-        return coded(lambda coding: slowly(make(coding)), coding)
+        return coded(lambda coding, identity: slowly(make(coding, identity)), coding)
 
     def read(number: int) -> bytes:
         start.wait()
