@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,12 +14,12 @@ import pyarrow.json as pj
 
 from app.catalogue.model import Dataset, Element
 from app.catalogue.units import UnitMismatch, UnitTable
-from app.snapshots.exact_columns import NotRepresentableError, exact_column
+from app.snapshots.exact_columns import DIGITS, LARGEST, LARGEST_INT64, NotRepresentableError, exact_column
 
 # version id, region id, period ordinal, key as a JSON list of texts, values as JSON {element: Reported.document()}
 PartRow = tuple[int, int, int, str, str]
 
-BATCH = 25_000  # rows decoded at a time, so that the JSON of a whole country is never held at once
+BATCH = 12_500  # rows decoded at a time, so that the JSON of a whole country is never held at once
 _BLOCK = 1 << 24
 _NUMBER = pa.struct([("n", pa.string()), ("u", pa.string())])
 _TEXT = pa.struct([("t", pa.string())])
@@ -51,7 +52,7 @@ class Recipe:
                 return False
             for unit, factor in self.factors.get(code, {}).items():
                 try:
-                    if str(_factor(unit, element, units)) != factor:
+                    if str(factor_of(unit, element, units)) != factor:
                         return False
                 except UnitMismatch:
                     return False
@@ -84,35 +85,84 @@ def data_elements(dataset: Dataset) -> tuple[Element, ...]:
 def build_part(dataset: Dataset, units: UnitTable, rows: Iterable[PartRow]) -> BuiltPart:
     """The columns of ``rows``, sorted by region, period and key. Raises ``PartError``."""
     elements = data_elements(dataset)
-    batches = [_decoded(dataset, elements, batch) for batch in _batches(rows)]
-    raw = pl.concat(batches) if batches else _decoded(dataset, elements, [])
-    raw = raw.sort("region", "period", *dataset.key, "_version")
-    columns = [raw.get_column(name) for name in ("region", "period", *dataset.key, "_version")]
+    batches = [_typed(dataset, elements, units, batch) for batch in _batches(rows)]
+    batches = batches or [_typed(dataset, elements, units, [])]
+    names = ("region", "period", *dataset.key, "_version")
+    fixed = pl.DataFrame([_together(batches, name) for name in names])
+    order = fixed.select(pl.arg_sort_by(names)).to_series()
+    columns = [column.gather(order) for column in fixed]
     scale: dict[str, int] = {}
     bound: dict[str, int] = {}
-    factors: dict[str, dict[str, str]] = {}
     for element in elements:
-        column = raw.get_column(f"={element.code}")
+        code = element.code
+        if element.numeric:
+            try:
+                scale[code], bound[code] = _over_one_scale(batches, code)
+            except NotRepresentableError as error:
+                raise PartError(f"{element.path}: {error}") from error
+        columns.append(_together(batches, code).gather(order))
+    recipe = Recipe(
+        key=dataset.key,
+        types={element.code: element.type for element in elements},
+        units={element.code: element.unit for element in elements},
+        factors={
+            element.code: dict(sorted({pair for batch in batches for pair in batch.factors[element.code].items()}))
+            for element in elements
+            if element.numeric
+        },
+    )
+    return BuiltPart(pl.DataFrame(columns), scale, bound, recipe)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Some rows with their columns as they will be, but for the order and the scale of all rows together."""
+
+    columns: dict[str, pl.Series]
+    scale: dict[str, int]
+    bound: dict[str, int]
+    factors: dict[str, dict[str, str]]
+
+
+def _typed(dataset: Dataset, elements: tuple[Element, ...], units: UnitTable, rows: list[PartRow]) -> _Batch:
+    raw = _decoded(dataset, elements, rows)
+    batch = _Batch({name: raw[name] for name in ("region", "period", *dataset.key, "_version")}, {}, {}, {})
+    for element in elements:
+        column, code = raw.get_column(f"={element.code}"), element.code
         try:
             if element.numeric:
                 reported = column.struct.unnest()
                 used = _factors(reported, element, units)
                 exact = exact_column(reported["n"], reported["u"], used)
-                scale[element.code], bound[element.code] = exact.scale, exact.bound
-                factors[element.code] = {unit: str(f) for unit, f in sorted(_named(used)) if unit != element.unit}
+                batch.scale[code], batch.bound[code] = exact.scale, exact.bound
+                batch.factors[code] = {unit: str(f) for unit, f in _named(used) if unit != element.unit}
                 values = exact.values
             else:
                 values = _plain(column, element)
         except (NotRepresentableError, ValueError, pl.exceptions.PolarsError) as error:
             raise PartError(f"{element.path}: {error}") from error
-        columns.append(values.alias(element.code))
-    recipe = Recipe(
-        key=dataset.key,
-        types={element.code: element.type for element in elements},
-        units={element.code: element.unit for element in elements},
-        factors=factors,
-    )
-    return BuiltPart(pl.DataFrame(columns), scale, bound, recipe)
+        batch.columns[code] = values.alias(code)
+    return batch
+
+
+def _together(batches: Sequence[_Batch], name: str) -> pl.Series:
+    """A column of all batches, which let go of theirs: a whole year is never there twice."""
+    return pl.concat([batch.columns.pop(name) for batch in batches])
+
+
+def _over_one_scale(batches: Sequence[_Batch], code: str) -> tuple[int, int]:
+    """Brings a column of all batches to their least common scale; gives it, and the largest absolute integer."""
+    common = math.lcm(*(batch.scale[code] for batch in batches))
+    bound = max(batch.bound[code] * (common // batch.scale[code]) for batch in batches)
+    if common > LARGEST or bound > LARGEST:
+        raise NotRepresentableError(f"no common denominator within {DIGITS} digits")
+    kind = pl.Int64() if bound <= LARGEST_INT64 else pl.Int128()
+    for batch in batches:
+        factor, column = common // batch.scale[code], batch.columns[code].cast(kind)
+        # Of nothing but zeros the factor may be beyond any integer of the kind.
+        plain = factor == 1 or not batch.bound[code]
+        batch.columns[code] = column if plain else column * pl.Series([factor], dtype=kind)
+    return common, bound
 
 
 def _named(factors: Mapping[str | None, Fraction]) -> Iterator[tuple[str, Fraction]]:
@@ -121,10 +171,11 @@ def _named(factors: Mapping[str | None, Fraction]) -> Iterator[tuple[str, Fracti
 
 def _factors(reported: pl.DataFrame, element: Element, units: UnitTable) -> dict[str | None, Fraction]:
     found = reported.filter(pl.col("n").is_not_null()).get_column("u").unique().to_list()
-    return {unit: _factor(unit, element, units) for unit in found}
+    return {unit: factor_of(unit, element, units) for unit in found}
 
 
-def _factor(unit: str | None, element: Element, units: UnitTable) -> Fraction:
+def factor_of(unit: str | None, element: Element, units: UnitTable) -> Fraction:
+    """What a number in ``unit`` is multiplied by to be in the element's own. Raises ``UnitMismatch``."""
     if unit is None or element.unit is None or unit == element.unit:
         return Fraction(1)
     return units.factor(unit, element.unit)

@@ -7,7 +7,7 @@ however they were written down.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -17,7 +17,7 @@ import polars as pl
 DIGITS = 38  # what a decimal128 of the file holds
 LARGEST = 10**DIGITS - 1
 _INT128 = 2**127 - 1
-_INT64 = 2**63 - 1
+LARGEST_INT64 = 2**63 - 1
 _LONGEST_EXPONENT = 400
 SHORT = 64
 """So many numbers are taken one by one sooner than the column engine has begun: a part is often revised by a row or two."""
@@ -112,15 +112,29 @@ def reduced(integers: pl.Series, scale: int) -> ExactColumn:
 
 
 def _one_by_one(numbers: pl.Series, units: pl.Series, factors: Mapping[str | None, Fraction]) -> ExactColumn:
+    try:
+        integers, scale = exact_integers(numbers.to_list(), units.to_list(), factors)
+    except NotRepresentableError as error:
+        raise NotRepresentableError(f"{numbers.name}: {error}") from error
+    return _fitted(pl.Series(numbers.name, integers, dtype=pl.Int128), scale)
+
+
+def exact_integers(
+    numbers: Sequence[str | None], units: Sequence[str | None], factors: Mapping[str | None, Fraction]
+) -> tuple[list[int | None], int]:
+    """Each of a few numbers times the factor of its unit, as an integer over the one scale that is given with them.
+
+    Raises as ``exact_column``.
+    """
     values = [
         None if number is None else _fraction(number) * factors[unit]
-        for number, unit in zip(numbers.to_list(), units.to_list(), strict=True)
+        for number, unit in zip(numbers, units, strict=True)
     ]
     scale = math.lcm(1, *(value.denominator for value in values if value is not None))
     integers = [None if value is None else int(value * scale) for value in values]
     if scale > LARGEST or max((abs(i) for i in integers if i is not None), default=0) > LARGEST:
-        raise NotRepresentableError(f"{numbers.name}: no common denominator within {DIGITS} digits")
-    return _fitted(pl.Series(numbers.name, integers, dtype=pl.Int128), scale)
+        raise NotRepresentableError(f"no common denominator within {DIGITS} digits")
+    return integers, scale
 
 
 def _fraction(text: str) -> Fraction:
@@ -147,4 +161,4 @@ def _fitted(integers: pl.Series, scale: int) -> ExactColumn:
     bound = _largest(integers)
     if bound > LARGEST or scale > LARGEST:
         raise NotRepresentableError(f"no common denominator within {DIGITS} digits")
-    return ExactColumn(integers.cast(pl.Int64) if bound <= _INT64 else integers, scale, bound)
+    return ExactColumn(integers.cast(pl.Int64) if bound <= LARGEST_INT64 else integers, scale, bound)
