@@ -10,6 +10,7 @@ import polars as pl
 from app.catalogue.model import Dataset, Element, ElementType
 from app.mapping.sources import Rows
 from app.snapshots.exact_columns import DIGITS, NotRepresentableError
+from app.snapshots.few_regions import of_regions
 from app.snapshots.part_files import Part
 
 # Whether each of the (region, period) pairs is covered; None: every one is.
@@ -55,8 +56,7 @@ def gather(
 def _of_regions(part: Part, columns: Sequence[str], only: Collection[int] | None) -> pl.DataFrame:
     if only is None:
         return part.frame
-    held = part.frame.select(name for name in columns if name in part.frame.columns)
-    return held.filter(pl.col("region").is_in(sorted(only)))
+    return of_regions(part.frame.select(name for name in columns if name in part.frame.columns), only)
 
 
 def restrict(

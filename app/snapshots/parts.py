@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from app.catalogue.model import Dataset
 from app.catalogue.units import UnitTable
 from app.snapshots.building import BuiltPart, PartChanges, PartError, PartRow, build_part
+from app.snapshots.few_regions import NotPlain, revised_regions
 from app.snapshots.part_files import (
     SUFFIX,
     DamagedPartError,
@@ -32,6 +33,7 @@ Load = Callable[[], Iterable[PartRow]]
 LoadChanges = Callable[[int], PartChanges]  # since an earlier revision
 
 _LOOKED_AT = 3  # earlier revisions that are tried as a basis
+_APART = 256  # epochs; a part that is further behind is made anew, so that what changed since does not grow without end
 _log = logging.getLogger(__name__)
 
 
@@ -102,12 +104,43 @@ class Parts:
                 if not turn.waiting:
                     self._turns.pop(name, None)
 
+    def of_regions(
+        self,
+        dataset: Dataset,
+        units: UnitTable,
+        year: int,
+        revision: int,
+        regions: Collection[int],
+        changes: LoadChanges,
+    ) -> Part | None:
+        """A part with the rows of these few regions, and perhaps others, at ``revision``, from what is in memory.
+
+        ``changes`` gives what changed in these regions alone since an earlier revision. Nothing is written or kept: the
+        part itself is made when somebody needs all of it, or so much has changed that it is worth it. None: now.
+        """
+        found = self._recall((dataset.code, year, revision), dataset, units)
+        if found is not None:
+            return found
+        with self._lock:
+            since = max(
+                (r for code, y, r in self._held if (code, y) == (dataset.code, year) and r < revision), default=0
+            )
+        earlier = self._recall((dataset.code, year, since), dataset, units) if revision - since <= _APART else None
+        if earlier is None:
+            return None
+        try:
+            return revised_regions(earlier, dataset, units, changes(since), regions)
+        except NotPlain:
+            return None
+
     def collect_garbage(self, named: Collection[PartName], *, older_than_seconds: float = 3600) -> int:
         """Deletes the files of parts that are not ``named`` and temporary files left behind; gives how many.
 
+        What a named part that is not there yet would be made from stays.
+
         Only what is older than ``older_than_seconds`` goes, since another process may have just built it.
         """
-        keep = set(named)
+        keep = {*named, *self._bases(named)}
         before = time.time() - older_than_seconds
         gone = 0
         for path in self._folder.glob("*/*/*"):
@@ -123,6 +156,20 @@ class Parts:
             for name in [name for name in self._held if name not in keep]:
                 self._size -= self._held.pop(name).part.size
         return gone
+
+    def _bases(self, named: Collection[PartName]) -> Iterator[PartName]:
+        """The latest that is there of those parts whose named revision is not made yet: it will be made from them."""
+        with self._lock:
+            there = set(self._held)
+        there |= {name for path in self._folder.glob(f"*/*/*{SUFFIX}") if (name := self._name_of(path)) is not None}
+        revisions: dict[tuple[str, int], list[int]] = {}
+        for code, year, revision in there:
+            revisions.setdefault((code, year), []).append(revision)
+        for code, year, revision in named:
+            if (code, year, revision) not in there:
+                earlier = max((r for r in revisions.get((code, year), ()) if r < revision), default=None)
+                if earlier is not None:
+                    yield code, year, earlier
 
     def let_go(self) -> None:
         """Give back the memory of all mapped files; what is read again comes from the disk's cache."""

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Text, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -186,9 +186,16 @@ class PartChange(NamedTuple):
     rows: list[PartRow]
 
 
-def part_changes(cx: Connection, dataset: str, year: int, since_epoch: int, at_epoch: int) -> PartChange:
-    """What changed in a part after ``since_epoch`` up to ``at_epoch``; costs what was changed, not what is held."""
-    part = (_V.dataset == dataset, _V.year == year)
+def part_changes(
+    cx: Connection, dataset: str, year: int, since_epoch: int, at_epoch: int, regions: Collection[int] | None = None
+) -> PartChange:
+    """What changed in a part (of the ``regions``, if given) after ``since_epoch`` up to ``at_epoch``.
+
+    Costs what was changed, not what is held.
+    """
+    part: tuple[ColumnElement[bool], ...] = (_V.dataset == dataset, _V.year == year)
+    if regions is not None:
+        part += (_V.region_id.in_(sorted(regions)),)
     gone = select(_V.id).where(
         *part, _V.superseded_epoch > since_epoch, _V.superseded_epoch <= at_epoch, _V.epoch <= since_epoch
     )
