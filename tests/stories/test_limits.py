@@ -139,7 +139,7 @@ def test_who_takes_nothing_of_an_export_is_given_up_while_others_are_served(
             assert refused.headers["Retry-After"] == "5"
             assert client.get(PATH).status_code == 200
             until(lambda: exports(house) == 0)
-        assert len(endless) == 2
+        assert endless == [True]  # they shared one making, which ended with the last of them
         until(lambda: audited(house, key).count("broken") == 2)
 
 
