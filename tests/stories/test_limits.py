@@ -128,7 +128,7 @@ def until(found: Callable[[], bool]) -> None:
 def test_who_takes_nothing_of_an_export_is_given_up_while_others_are_served(
     serve: Callable[..., Any], endless: list[bool]
 ) -> None:
-    with serve(send_timeout_seconds=1.5, exports_per_credential=2) as house:
+    with serve(send_timeout_seconds=2.5, exports_per_credential=2) as house:
         with_people(house)
         key = house.key(department="ecology")
         client = house.client(key)
