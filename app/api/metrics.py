@@ -34,6 +34,8 @@ class Metrics:
         self.at_once = Gauge(
             "township_requests_at_once", "Requests under way", registry=own, multiprocess_mode="livesum"
         )
+        # What tells requests apart is looked up by name once; there are as many of them as routes and statuses.
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._registry = own
         if MULTIPROCESS in os.environ:
             self._registry = CollectorRegistry()
@@ -41,9 +43,14 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request is over. ``route`` is the template, such as ``/v1/views/{view}/records``."""
-        told = method if method in METHODS else "other"
-        self._requests.labels(told, route, str(status)).inc()
-        self._seconds.labels(told, route).observe(seconds)
+        known = self._known.get((method, route, status))
+        if known is None:
+            told = method if method in METHODS else "other"
+            known = self._requests.labels(told, route, str(status)), self._seconds.labels(told, route)
+            if told == method:  # a stranger's method may be any word
+                self._known[method, route, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

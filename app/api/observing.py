@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import logging
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 from opentelemetry import propagate, trace
@@ -61,14 +61,18 @@ class Observing:
 
         # The method of a stranger may be any word; what is kept has only those that there are.
         method = scope["method"] if scope["method"] in METHODS else "other"
+        self._metrics.at_once.inc()
         try:
-            with self._metrics.at_once.track_inprogress(), self._span(scope, method, walk) as span:
-                try:
-                    await self._app(scope, receive, sending)
-                finally:
-                    if walk.traced:
+            if walk.traced:
+                with self._span(scope, method) as span:
+                    try:
+                        await self._app(scope, receive, sending)
+                    finally:
                         _tell(span, scope, method, status)
+            else:
+                await self._app(scope, receive, sending)
         finally:
+            self._metrics.at_once.dec()
             WALK.reset(token)
             seconds = time.perf_counter() - started
             self._metrics.answered(method, _route(scope), status, seconds)
@@ -81,9 +85,7 @@ class Observing:
             self._traced, self._ask_again = traced(), now + _SECONDS_BETWEEN
         return self._traced
 
-    def _span(self, scope: Scope, method: str, walk: Walk) -> Any:
-        if not walk.traced:
-            return nullcontext(trace.INVALID_SPAN)
+    def _span(self, scope: Scope, method: str) -> AbstractContextManager[trace.Span]:
         carrier = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in scope["headers"]

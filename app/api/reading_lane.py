@@ -120,7 +120,9 @@ def plainly_asked(scope: Scope) -> Asked | None:
 
 def _parameters(query: bytes) -> dict[str, str] | None:
     given: dict[str, str] = {}
-    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+    text = query.decode("latin-1")
+    pairs = (pair.partition("=")[::2] for pair in text.split("&") if pair)
+    for name, value in parse_qsl(text, keep_blank_values=True) if "%" in text or "+" in text else pairs:
         plain = _PLAIN.get(name)
         if plain is None or name in given or plain.fullmatch(value) is None:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -72,6 +73,7 @@ def _bounded(runs: list[list[int]]) -> Sequence[list[int]]:
     return runs if len(runs) <= _MOST_CODES else [[runs[0][0], runs[-1][1]]]
 
 
+@lru_cache(maxsize=4096)
 def _told(first: int, last: int, frequency: Frequency) -> str:
     start = str(Period(frequency, first))
     return start if first == last else f"{start}..{Period(frequency, last)}"

@@ -9,7 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import suppress
+from copy import copy
 from datetime import date
+from itertools import accumulate
+from typing import Self
 
 import polars as pl
 
@@ -37,11 +40,23 @@ class PlaceIndex:
         values = frame["period"].fill_null(0).cast(pl.Int32).rechunk().to_arrow()
         self._values = values.buffers()[1]
         self._periods = memoryview(self._values or b"").cast("i")[values.offset : values.offset + len(values)]
-        self._codes = frame["code"]
-        self._undated = frame["period"].null_count() > 0
+        codes = frame["code"].rle().struct
+        self._codes = codes.field("value").to_list()
+        self._code_starts = [0, *accumulate(codes.field("len").to_list())][: len(self._codes)]
+        self._untold = frame["period"].null_count() > 0 or None in self._codes
         self._frame = frame
         self._found: dict[Hashable, list[tuple[int, int]] | None] = {}
         self._editions: tuple[RegionIndex, list[tuple[frozenset[int] | None, date]]] | None = None
+
+    def over(self, frame: pl.DataFrame) -> Self:
+        """The index of a frame whose regions, codes, periods and keys stand in the same rows as in this one's."""
+        made = copy(self)
+        made._frame = frame  # noqa: SLF001 - its own class
+        return made
+
+    def runs(self, region: int) -> Sequence[tuple[int, int]]:
+        """The ranges of rows that a region has."""
+        return self._runs.get(region, ())
 
     def rows(
         self,
@@ -60,10 +75,10 @@ class PlaceIndex:
             return self._found[asked]
         if len(self._found) >= _REMEMBERED:
             self._found.clear()
-        self._found[asked] = found = self._rows(codes, spans, frequency, regions, today)
+        self._found[asked] = found = self.look(codes, spans, frequency, regions, today)
         return found
 
-    def _rows(
+    def look(
         self,
         codes: Sequence[str],
         spans: Sequence[Span] | None,
@@ -71,10 +86,13 @@ class PlaceIndex:
         regions: RegionIndex,
         today: date,
     ) -> list[tuple[int, int]] | None:
+        """As ``rows``, looked up anew."""
         if len(codes) > MOST_REGIONS:
             return None
         found: set[int] = set()
-        for ordinals, day in self._intervals(frequency, regions, today):
+        intervals = self._intervals(frequency, regions, today)
+        for each, day in intervals:
+            ordinals = each if len(intervals) > 1 else None  # one that is alone has all of the frame's periods
             within: set[int] = set()
             for code in codes:
                 holder = regions.holder(code, day)
@@ -85,7 +103,10 @@ class PlaceIndex:
             for first, end in self._ranges(within, spans):
                 if len(found) + end - first > MOST_ROWS:
                     return None
-                found.update(row for row in range(first, end) if ordinals is None or self._periods[row] in ordinals)
+                if ordinals is None:
+                    found.update(range(first, end))
+                else:
+                    found.update(row for row in range(first, end) if self._periods[row] in ordinals)
         return _joined(sorted(found))
 
     def taken(self, ranges: Sequence[tuple[int, int]]) -> pl.DataFrame:
@@ -98,10 +119,11 @@ class PlaceIndex:
 
     def told(self, ranges: Sequence[tuple[int, int]]) -> tuple[set[str], set[int]] | None:
         """The region codes and the periods of those rows; None where that cannot be told from here."""
-        if self._codes.null_count() or self._undated:
+        if self._untold:
             return None
         rows = [row for first, end in ranges for row in range(first, end)]
-        return {self._codes[row] for row in rows}, {self._periods[row] for row in rows}
+        codes, starts = self._codes, self._code_starts
+        return {codes[bisect_right(starts, row) - 1] for row in rows}, {self._periods[row] for row in rows}
 
     def _ranges(self, within: set[int], spans: Sequence[Span] | None) -> Iterator[tuple[int, int]]:
         for region in within:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
@@ -23,6 +23,7 @@ import orjson
 from app.errors import Problem
 from app.formats.writing import FORMATS
 from app.policy.callers import Caller
+from app.policy.scopes import Grant
 from app.services.answered import told_of
 from app.services.answers import PRIVATE, entity_tag
 from app.services.auditing import Auditing, Reading
@@ -33,11 +34,12 @@ from app.services.questions import PAGE, Span, read_periods, read_regions
 from app.services.registry import CHINA, Registry, State
 from app.services.rendered import RenderedRecords
 from app.services.view_drafts import coming_end
-from app.services.visible_views import VisibleView, require_coverage, visible_view
+from app.services.visible_views import VisibleView, is_covered, reaching, visible_view
 
 _KEPT = 256  # decisions
-_COVERED = 4_096  # places and times of one decision
+_TIMES = 1_024  # of one decision
 _Where = tuple[Sequence[str], Sequence[Span] | None]
+_When = tuple[Sequence[Span] | None, Sequence[tuple[Grant, Sequence[date]]]]
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -69,7 +71,7 @@ class Standing:
     intent: Mapping[str, Any]
     closing: Mapping[str, Any]
     fields: Sequence[str]
-    covered: dict[Hashable, _Where] = field(default_factory=dict)
+    times: dict[str | None, _When] = field(default_factory=dict)
 
     def answer(
         self, region: str, period: str | None, limit: int | None, now: datetime, identity: str
@@ -80,7 +82,7 @@ class Standing:
         if shown is None or where is None:
             return None
         places, spec = shown.places, self.view.spec
-        ranges = places.rows(*where, spec.places_by, self.state.regions, self.today)
+        ranges = places.look(*where, spec.places_by, self.state.regions, self.today)
         if ranges is None:
             return None
         count = sum(end - first for first, end in ranges)
@@ -115,18 +117,19 @@ class Standing:
 
     def _covered(self, region: str, period: str | None) -> _Where | None:
         """The places and times asked for, where they are of the right form and any of them is covered."""
-        found = self.covered.get((region, period))
-        if found is not None:
-            return found
         try:
-            codes, spans = read_regions(region), read_periods(period, self.view.spec.frequency)
-            require_coverage(self.view, self.state, codes, spans, self.today)
+            codes = read_regions(region) or ()
+            spans, grants = self.times.get(period) or self._time(period)
         except Problem:
             return None
-        if len(self.covered) >= _COVERED:
-            self.covered.clear()
-        self.covered[region, period] = where = (codes or (), spans)
-        return where
+        return (codes, spans) if is_covered(self.view, self.state, codes, grants, self.today) else None
+
+    def _time(self, period: str | None) -> _When:
+        spans = read_periods(period, self.view.spec.frequency)
+        if len(self.times) >= _TIMES:
+            self.times.clear()
+        self.times[period] = found = (spans, reaching(self.view, self.state, spans, self.today))
+        return found
 
 
 class StandingReadings:

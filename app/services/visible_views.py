@@ -106,38 +106,64 @@ def require_coverage(
     """Refuses when nothing of the regions and periods asked for is covered. What is held plays no part in it."""
     if codes is None and spans is None:
         return
+    if not is_covered(view, state, codes, reaching(view, state, spans, today), today):
+        raise Problem("not_covered", "没有有效的共享协议覆盖所请求的区划和期间 (no agreement covers what was asked)")
+
+
+def reaching(
+    view: VisibleView, state: State, spans: Sequence[Span] | None, today: date
+) -> list[tuple[Grant, Sequence[date]]]:
+    """The grants that reach into any of the periods asked for, each with the days on which places are asked about."""
+    found: list[tuple[Grant, Sequence[date]]] = []
+    for grant in view.scope.grants:
+        days = _days(grant, view, state, spans, today) if grant.elements & view.plan.elements else None
+        if days is not None:
+            found.append((grant, days))
+    return found
+
+
+def is_covered(
+    view: VisibleView,
+    state: State,
+    codes: Sequence[str] | None,
+    grants: Sequence[tuple[Grant, Sequence[date]]],
+    today: date,
+) -> bool:
+    """Whether any of the regions asked for is covered by grants that reach into the periods asked for."""
     # Places that moved are looked at only before refusing: it takes longer, and seldom says anything else.
-    if any(_overlaps(grant, view, state, codes, spans, today, frozenset()) for grant in view.scope.grants):
-        return
-    moved = _moved(view, state, today)
-    if moved and any(_overlaps(grant, view, state, codes, spans, today, moved) for grant in view.scope.grants):
-        return
-    raise Problem("not_covered", "没有有效的共享协议覆盖所请求的区划和期间 (no agreement covers what was asked)")
+    if any(_overlaps(grant, days, view, state, codes, today, frozenset()) for grant, days in grants):
+        return True
+    moved = _moved(view, state, today) if grants else frozenset()
+    return bool(moved) and any(_overlaps(grant, days, view, state, codes, today, moved) for grant, days in grants)
+
+
+def _days(
+    grant: Grant, view: VisibleView, state: State, spans: Sequence[Span] | None, today: date
+) -> Sequence[date] | None:
+    if spans is None:
+        editions = state.regions.editions()
+        return list(dict.fromkeys([today, *editions, *(day - _DAY for day in editions)]))
+    met = [span for span in spans if _in_time(grant, view, span)]
+    if not met:
+        return None
+    # A code may have been handed on within what was asked for: every holder of it is asked about.
+    days = [day for span in met for day in (span.end.end, span.start.end)]
+    changes = state.regions.editions()
+    days += [day - _DAY for span in met for day in changes if span.start.start < day <= span.end.end]
+    if view.spec.regions == "present":
+        days.append(today)
+    return list(dict.fromkeys(days))
 
 
 def _overlaps(
     grant: Grant,
+    days: Sequence[date],
     view: VisibleView,
     state: State,
     codes: Sequence[str] | None,
-    spans: Sequence[Span] | None,
     today: date,
     moved: frozenset[int],
 ) -> bool:
-    if not grant.elements & view.plan.elements:
-        return False
-    if spans is not None:
-        met = [span for span in spans if _in_time(grant, view, span)]
-        if not met:
-            return False
-        # A code may have been handed on within what was asked for: every holder of it is asked about.
-        days = [day for span in met for day in (span.end.end, span.start.end)]
-        changes = state.regions.editions()
-        days += [day - _DAY for span in met for day in changes if span.start.start < day <= span.end.end]
-        if view.spec.regions == "present":
-            days.append(today)
-    else:
-        days = [today, *(day for day in state.regions.editions()), *(day - _DAY for day in state.regions.editions())]
     if codes is None or grant.roots is None:
         return codes is None or any(state.regions.holder(code, day) is not None for code in codes for day in days)
     present = today if view.spec.regions == "present" else None

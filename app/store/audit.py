@@ -23,7 +23,7 @@ from sqlalchemy import Connection, select, update
 from app.errors import Problem
 from app.store import bulk, secrets
 from app.store import tables as t
-from app.store.audit_rows import COLUMNS, AuditEntry, EntryKind, leaf_text, row_of, told_of, writable, write_rows
+from app.store.audit_rows import COLUMNS, AuditEntry, EntryKind, text_and_row, told_of, writable, write_rows
 from app.store.database import Database
 from app.store.ids import new_id
 from app.store.secrets import AuditKeys
@@ -83,16 +83,21 @@ class Chain:
         self.position = 0
         self._link = b""
 
-    def link(self, entries: Sequence[Mapping[str, Any]]) -> tuple[list[bytes], list[str]]:
-        """Leaf hashes and links of the next entries; nothing moves until ``advance``."""
+    def link(
+        self, entries: Sequence[Mapping[str, Any]], *, as_text: bool
+    ) -> tuple[list[bytes], list[str], list[list[Any]]]:
+        """Leaf hashes, links and rows of the next entries; nothing moves until ``advance``."""
         hashing, key, writer, link = self._keys.hashing, self._keys.chain, self.writer, self._link
-        leaves, links = [], []
+        leaves, links, rows = [], [], []
         for position, entry in enumerate(entries, self.position + 1):
-            leaf = hashing.leaf(leaf_text(entry, writer, position))
+            text, row = text_and_row(entry, writer, position, as_text=as_text)
+            leaf = hashing.leaf(text)
             link = next_link(hashing, key, writer, link, leaf)
             leaves.append(leaf)
             links.append(link.hex())
-        return leaves, links
+            row.append(links[-1])
+            rows.append(row)
+        return leaves, links, rows
 
     def advance(self, links: Sequence[str]) -> None:
         self.position += len(links)
@@ -214,9 +219,9 @@ class AuditLog:
                 with self._database.read() as cx:
                     self._chain = Chain(secrets.audit_keys(cx), new_id())
             chain = self._chain
-            entries = [writable(entry) for handed, _ in group for entry in handed]
-            leaves, links = chain.link(entries)
-            self._insert(chain, entries, links)
+            entries = [entry for handed, _ in group for entry in handed]
+            leaves, links, rows = chain.link(entries, as_text=self._database.dialect == "sqlite")
+            self._insert(chain, entries[0], rows)
         except Exception as fault:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             # Whether the group was kept may be unknown, so that nothing may be linked to it: a new chain begins.
             self._chain = None
@@ -236,20 +241,15 @@ class AuditLog:
             self._fresh.update({(chain.writer, position): leaf for position, leaf in enumerate(leaves, first)})
         self._told()
 
-    def _insert(self, chain: Chain, entries: Sequence[Mapping[str, Any]], links: Sequence[str]) -> None:
-        sqlite = self._database.dialect == "sqlite"
-        rows = [
-            row_of(entry, chain.writer, position, link, as_text=sqlite)
-            for position, (entry, link) in enumerate(zip(entries, links, strict=True), chain.position + 1)
-        ]
+    def _insert(self, chain: Chain, first: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> None:
         if chain.position == 0:
             with self._database.journal() as cx:
-                begun = t.audit_writer.insert().values(id=chain.writer, started_at=entries[0]["at"], sequenced=0)
+                begun = t.audit_writer.insert().values(id=chain.writer, started_at=first["at"], sequenced=0)
                 cx.execute(begun)
                 bulk.insert(cx, t.audit, (*COLUMNS, "writer", "position", "link"), [tuple(row) for row in rows])
             return
         with self._database.journal_statements() as driver:
-            write_rows(driver, rows, sqlite=sqlite)
+            write_rows(driver, rows, sqlite=self._database.dialect == "sqlite")
 
     def _end(self) -> None:
         """Say which entry was the last, so that its loss would be found."""

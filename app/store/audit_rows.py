@@ -50,9 +50,10 @@ class AuditEntry:
 COLUMNS = tuple(field.name for field in fields(AuditEntry))
 _AT_PLACE = COLUMNS.index("at")
 _DOCUMENT_PLACES = tuple((COLUMNS.index(name), name) for name in ("question", "agreements", "purposes", "answered"))
-_ALL = (*COLUMNS, "writer", "position", "link")
+_BUT_LINK = (*COLUMNS, "writer", "position")
+_ALL = (*_BUT_LINK, "link")
+_NUL = b"\\u0000"
 _NAMES = ", ".join(f'"{name}"' for name in _ALL)
-_WORDS = tuple(name for name in COLUMNS if name not in {"at", *(name for _, name in _DOCUMENT_PLACES)})
 
 
 def told_of(entry: AuditEntry) -> dict[str, Any]:
@@ -60,29 +61,31 @@ def told_of(entry: AuditEntry) -> dict[str, Any]:
     return {name: value for name in COLUMNS if (value := getattr(entry, name)) is not None}
 
 
-def leaf_text(told: Told, writer: str, position: int) -> bytes:
-    """The one text of an entry at its place: what its leaf in the tree is the hash of."""
-    return entry_bytes({**told, "at": instant_text(told["at"]), "writer": writer, "position": position})
+def text_and_row(told: Told, writer: str, position: int, *, as_text: bool) -> tuple[bytes, list[Any]]:
+    """An entry at its place: its one text, which its leaf in the tree is the hash of, and its row but for the link.
 
-
-def writable(told: Told) -> Told:
-    """The entry as both databases keep it: PostgreSQL keeps no NUL, and one entry must not spoil its group."""
-    if not any("\x00" in value for name in _WORDS if type(value := told.get(name)) is str):
-        return told
-    return {name: value.replace("\x00", "\ufffd") if type(value) is str else value for name, value in told.items()}
-
-
-def row_of(told: Told, writer: str, position: int, link: str, *, as_text: bool) -> list[Any]:
-    """An entry as the driver takes it; instants ``as_text`` where the database has no type for them."""
-    get = told.get
-    row = [get(name) for name in COLUMNS]
+    Instants are ``as_text`` in the row where the database has no type for them.
+    """
+    at = told["at"]
+    written = instant_text(at)
+    document = {**told, "at": written, "writer": writer, "position": position}
+    text = entry_bytes(document)
+    if _NUL in text:
+        document.update(writable(document))
+        text = entry_bytes(document)
+    get = document.get
+    row = [get(name) for name in _BUT_LINK]
     for place, name in _DOCUMENT_PLACES:
         if name in told:
             row[place] = json_text(told[name])
-    if as_text:
-        row[_AT_PLACE] = instant_text(told["at"])
-    row += (writer, position, link)
-    return row
+    if not as_text:
+        row[_AT_PLACE] = at
+    return text, row
+
+
+def writable(told: Told) -> dict[str, Any]:
+    """The entry as both databases keep it: PostgreSQL keeps no NUL, and one entry must not spoil its group."""
+    return {name: value.replace("\x00", "\ufffd") if type(value) is str else value for name, value in told.items()}
 
 
 def write_rows(driver: Any, rows: Sequence[Sequence[Any]], *, sqlite: bool) -> None:
