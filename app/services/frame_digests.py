@@ -64,19 +64,19 @@ def _values(column: pl.Series) -> _Digest:
     if kind == pl.Int128:
         return lambda start, length: _wide(column.slice(start, length))
     if kind.is_integer():
-        return _fixed(column.cast(pl.Int64).fill_null(0))
+        return _fixed(_without_nulls(column.cast(pl.Int64), 0))
     if kind == pl.String:
         return _texts(column)
     if kind == pl.Boolean:
-        return _fixed(column.fill_null(value=False).cast(pl.UInt8))
+        return _fixed(_without_nulls(column.cast(pl.UInt8), 0))
     if kind == pl.Date:
-        return _fixed(column.cast(pl.Int32).fill_null(0))
+        return _fixed(_without_nulls(column.cast(pl.Int32), 0))
     raise TypeError(f"{column.name} is of {kind}")
 
 
 def _wide(column: pl.Series) -> Sequence[memoryview | bytes]:
     if _fits_int64(column):
-        return _fixed(column.cast(pl.Int64).fill_null(0))(0, len(column))
+        return _fixed(_without_nulls(column.cast(pl.Int64), 0))(0, len(column))
     # Most columns fit 64 bits; those that do not are told as text.
     return [b"wide", *_texts(column.cast(pl.String))(0, len(column))]
 
@@ -89,9 +89,9 @@ def _fixed(column: pl.Series) -> _Digest:
 
 def _texts(column: pl.Series) -> _Digest:
     """The lengths of all texts, then the texts: no two columns run together alike."""
-    filled = column.fill_null("") if column.null_count() else column
+    filled = _without_nulls(column, "").rechunk()
     lengths = _memory(filled.str.len_bytes().cast(pl.Int64))
-    array = filled.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    array = filled.to_arrow(compat_level=pl.CompatLevel.oldest())
     data = array.buffers()[2]
     if data is None or not len(array):
         return lambda start, length: [lengths[start * _OFFSET : (start + length) * _OFFSET]]
@@ -101,6 +101,10 @@ def _texts(column: pl.Series) -> _Digest:
         lengths[start * _OFFSET : (start + length) * _OFFSET],
         texts[ends[first + start] : ends[first + start + length]],
     ]
+
+
+def _without_nulls(column: pl.Series, value: int | str) -> pl.Series:
+    return column.fill_null(value) if column.null_count() else column
 
 
 def _memory(column: pl.Series) -> memoryview:

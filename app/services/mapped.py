@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +17,7 @@ from app.policy.scopes import Scope
 from app.services.few_rows import PlaceIndex
 from app.services.refinements import conditions_on
 from app.services.registry import Registry, State
-from app.services.row_by_row import Stretch, digest_of, is_row_by_row, spliced, stretches
+from app.services.row_by_row import Stretch, digest_of, in_place, is_row_by_row, spliced, stretches, stretches_again
 from app.services.snapshot_sources import SnapshotSources
 from app.services.stops import met, stopping
 from app.store.touched import touched_regions
@@ -40,10 +40,13 @@ class MappedState:
     def size(self) -> int:
         return int(self.mapped.frame.estimated_size())
 
+    index: PlaceIndex | None = None
+    """Where the rows stand, where that is known from before."""
+
     @cached_property
     def places(self) -> PlaceIndex:
         """Where the rows of each region stand; made when first asked for."""
-        return PlaceIndex(self.mapped.frame)
+        return self.index if self.index is not None else PlaceIndex(self.mapped.frame)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class MappedViews:
         self._bytes = 0
         self._seen: OrderedDict[Hashable, SeenBefore] = OrderedDict()
         self._last: dict[Hashable, Hashable] = {}
+        self.in_place: list[Callable[[str, str, Sequence[tuple[int, int]]], None]] = []
+        """Told of each view of which only some rows (ranges) changed, and none moved: the digest before, that after."""
 
     def get(self, key: Hashable, compute: Callable[[], MappedState]) -> MappedState:
         with self._lock:
@@ -160,15 +165,20 @@ def mapped_state(
     def compute() -> MappedState:
         met(computed=1)
         alone = is_row_by_row(plan, state, scope)
-        again = _again(registry, views.last(but_parts), state, plan, scope, today) if alone else None
-        if again is not None:
-            mapped, known = again
+        before = views.last(but_parts) if alone else None
+        again = _again(registry, before, state, plan, scope, today)
+        if again is None:
+            mapped = mapped_of(registry, state, plan, scope, today, None)
+            parts = stretches(mapped.frame)
         else:
-            mapped, known = mapped_of(registry, state, plan, scope, today, None), {}
-        parts = stretches(mapped.frame, known)
-        return MappedState(
-            mapped, digest_of(f"{name}\0{version}", mapped.fields, parts), parts, state if alone else None
-        )
+            mapped, parts = again.mapped, again.parts
+        digest = digest_of(f"{name}\0{version}", mapped.fields, parts)
+        index = None
+        if again is not None and before is not None and again.changed is not None:
+            index = before.places.over(mapped.frame)
+            for told in views.in_place:
+                told(before.digest, digest, again.changed)
+        return MappedState(mapped, digest, parts, state if alone else None, index)
 
     assert isinstance(key, tuple)  # noqa: S101 - it was made above
     but_parts = (*key[:6], *key[7:])
@@ -192,9 +202,18 @@ def mapped_of(
     return run(plan, sources, sources.coverage, state.regions, today)
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """What was mapped before, after a change. ``changed``: the rows that did, where none came, went or moved."""
+
+    mapped: Mapped
+    parts: tuple[Stretch, ...]
+    changed: Sequence[tuple[int, int]] | None
+
+
 def _again(
     registry: Registry, earlier: MappedState | None, state: State, plan: Plan, scope: Scope, today: date
-) -> tuple[Mapped, dict[str | None, tuple[int, bytes]]] | None:
+) -> _Again | None:
     """What was mapped before with the rows of those regions anew whose records changed; None where too many did."""
     if earlier is None or earlier.state is None or earlier.state.epoch > state.epoch:
         return None
@@ -209,5 +228,11 @@ def _again(
         if found is None or len(touched | found) > _MOST_TOUCHED:
             return None
         touched |= found
-    anew = mapped_of(registry, state, plan, scope, today, frozenset(touched))
-    return spliced(earlier.mapped, earlier.parts, anew, frozenset(touched))
+    of_them = frozenset(touched)
+    anew = mapped_of(registry, state, plan, scope, today, of_them)
+    replaced = in_place(earlier.mapped, earlier.places, anew, of_them)
+    if replaced is not None:
+        mapped, changed = replaced
+        return _Again(mapped, stretches_again(mapped.frame, earlier.parts, changed), changed)
+    moved = spliced(earlier.mapped, earlier.parts, anew, of_them)
+    return None if moved is None else _Again(moved[0], stretches(moved[0].frame, moved[1]), None)

@@ -86,6 +86,7 @@ class ViewReader:
         self._auditing = auditing
         self._receipts = Receipts(registry)
         self.rendered = RenderedRecords(registry.settings.rendered_memory_bytes)
+        views.in_place.append(self.rendered.carry)
         self._deliveries = Deliveries(KeptAnswers(registry.answers_folder, registry.settings.answers_disk_bytes))
 
     def read(

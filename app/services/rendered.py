@@ -77,6 +77,18 @@ class RenderedRecords:
                 first = until
         return b"[" + b",".join(records) + b"]"
 
+    def carry(self, before: str, after: str, changed: Sequence[tuple[int, int]]) -> None:
+        """What is kept of the frame with the digest ``before`` is of the one ``after``, but for the ranges ``changed``."""
+        anew = {number for first, end in changed for number in range(first // PIECE, (end - 1) // PIECE + 1)}
+        with self._lock:
+            for key in [key for key in self._kept if key[0] == before]:
+                piece = self._kept.pop(key)
+                moved = (after, key[1])
+                if key[1] in anew or moved in self._kept:
+                    self._bytes -= piece.size
+                else:
+                    self._kept[moved] = piece
+
     def _find(self, key: tuple[str, int]) -> _Piece | None:
         with self._lock:
             found = self._kept.get(key)

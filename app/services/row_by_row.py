@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import groupby
 
 import polars as pl
 
@@ -17,11 +18,13 @@ from app.mapping.plan import OutputField, Plan
 from app.mapping.run import Mapped
 from app.mapping.steps import finer_in_time
 from app.policy.scopes import Scope
+from app.services.few_rows import PlaceIndex
 from app.services.frame_digests import stretch_digests
 from app.services.refinements import conditions_on
 from app.services.registry import State
 
 LARGEST = 16_384  # rows of a stretch above which it is parted further
+_MOST_CHUNKS = 64  # that the columns of a frame lie in before they are put together again
 _PREFIXES = (4, 5, 6)  # of codes: prefectures, tens of counties, counties
 
 
@@ -62,6 +65,21 @@ def stretches(frame: pl.DataFrame, known: Mapping[str | None, tuple[int, bytes]]
         Stretch(prefix, start, length, stood[prefix][1] if prefix in stand else next(found))
         for prefix, start, length in parted
     )
+
+
+def stretches_again(
+    frame: pl.DataFrame, parts: Sequence[Stretch], changed: Sequence[tuple[int, int]]
+) -> tuple[Stretch, ...]:
+    """The stretches of a frame that differs in the rows ``changed`` from the one with the stretches ``parts``."""
+    starts = [part.start for part in parts]
+    hit = {
+        number
+        for first, end in changed
+        for number in range(bisect_right(starts, first) - 1, bisect_right(starts, end - 1))
+    }
+    anew = [(part.start, part.length) for number, part in enumerate(parts) if number in hit]
+    found = iter(stretch_digests(frame.drop("region"), anew))
+    return tuple(replace(part, digest=next(found)) if number in hit else part for number, part in enumerate(parts))
 
 
 def digest_of(prefix: str, fields: Sequence[OutputField], parts: Sequence[Stretch]) -> str:
@@ -105,6 +123,54 @@ def spliced(
     frame = pl.concat(pieces, how="vertical_relaxed", rechunk=True)
     standing = {part.prefix: (part.length, part.digest) for number, part in enumerate(parts) if number not in hit}
     return replace(earlier, frame=frame), standing
+
+
+def in_place(
+    earlier: Mapped, index: PlaceIndex, anew: Mapped, touched: frozenset[int]
+) -> tuple[Mapped, list[tuple[int, int]]] | None:
+    """As ``spliced``, with the ranges of rows that changed; None unless the touched regions have the same rows as before.
+
+    The same are rows of the same codes, periods and keys; then all rows stand where they stood, and nothing is copied.
+    """
+    order = ["region", "code", "period", *(name for name in earlier.frame.columns if name.startswith("key:"))]
+    rows: dict[int, tuple[int, int]] = {}
+    begin = 0
+    for region, group in groupby(anew.frame["region"].to_list()):
+        end = begin + sum(1 for _ in group)
+        if region in rows:
+            return None
+        rows[region] = begin, end
+        begin = end
+    changed: list[tuple[int, int]] = []
+    pieces: list[pl.DataFrame] = []
+    come = _as(anew.frame, earlier.frame)
+    if come is None:
+        return None
+    since = 0
+    for (first, end), region in sorted((run, each) for each in touched for run in index.runs(each)):
+        low, high = rows.pop(region, (0, 0))
+        old, new = earlier.frame.slice(first, end - first), come.slice(low, high - low)
+        if not all(old[name].equals(new[name]) for name in order):
+            return None
+        pieces += (earlier.frame.slice(since, first - since), new)
+        changed.append((first, end))
+        since = end
+    if rows:
+        return None
+    pieces.append(earlier.frame.slice(since))
+    frame = pl.concat([piece for piece in pieces if piece.height] or [earlier.frame], rechunk=False)
+    if frame.n_chunks() > _MOST_CHUNKS:
+        frame = frame.rechunk()
+    return replace(earlier, frame=frame), changed
+
+
+def _as(frame: pl.DataFrame, like: pl.DataFrame) -> pl.DataFrame | None:
+    """The frame with the types of another, where those hold all its values."""
+    kinds = like.schema
+    differing = [name for name, kind in frame.schema.items() if kind != kinds[name]]
+    if any((frame.schema[name], kinds[name]) != (pl.Int64, pl.Int128) for name in differing):
+        return None
+    return frame.with_columns(frame[name].cast(pl.Int128) for name in differing) if differing else frame
 
 
 def prefix_of(codes: pl.Expr) -> pl.Expr:

@@ -1,9 +1,11 @@
 """A page cut from what was written before is the page as it is written anew."""
 
+from unittest.mock import patch
+
 import polars as pl
 import pytest
 
-from app.formats.writing_json import json_records
+from app.formats.writing_json import json_records, write_ndjson
 from app.mapping.plan import OutputField
 from app.services.rendered import PIECE, RenderedRecords
 
@@ -38,3 +40,17 @@ def test_what_was_kept_of_one_frame_is_never_given_for_another() -> None:
     other = FRAME.with_columns(pl.col("field:n") + 1)
     first = rendered.array("one", FIELDS, FRAME, 0, 10)
     assert rendered.array("other", FIELDS, other, 0, 10) == json_records(FIELDS, other.slice(0, 10)) != first
+
+
+@pytest.mark.parametrize("limit", [0, 130_000, 10_000_000])
+def test_what_did_not_change_is_carried_over_and_what_changed_is_not(limit: int) -> None:
+    rendered = RenderedRecords(limit)
+    rendered.array("one", FIELDS, FRAME, 0, ROWS)
+    changed = FRAME.with_columns(
+        pl.when(pl.int_range(pl.len()).is_between(PIECE + 3, PIECE + 4)).then(-1).otherwise("field:n").alias("field:n")
+    )
+    rendered.carry("one", "other", [(PIECE + 3, PIECE + 5)])
+    with patch("app.services.rendered.write_ndjson", side_effect=write_ndjson) as written:
+        assert rendered.array("other", FIELDS, changed, 0, ROWS) == json_records(FIELDS, changed)
+    assert written.call_count == {0: 3, 10_000_000: 1}.get(limit, written.call_count)
+    assert rendered.array("one", FIELDS, FRAME, 0, ROWS) == json_records(FIELDS, FRAME)

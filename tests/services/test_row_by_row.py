@@ -107,7 +107,9 @@ def test_mapped_again_is_mapped_whole(registry: Registry, largest: int) -> None:
     views = MappedViews(2**26)
     with (
         patch.object(row_by_row, "LARGEST", largest),
-        patch.object(mapped, "spliced", side_effect=row_by_row.spliced) as counted,
+        patch.object(mapped, "spliced", side_effect=row_by_row.spliced) as moved,
+        patch.object(mapped, "in_place", side_effect=row_by_row.in_place) as tried,
+        patch.object(row_by_row, "_MOST_CHUNKS", 4),
     ):
         for _ in range(9):
             rows = some_rows(chance)
@@ -122,8 +124,32 @@ def test_mapped_again_is_mapped_whole(registry: Registry, largest: int) -> None:
                 one, whole = shown(registry, views, code), shown(registry, MappedViews(2**26), code)
                 assert one.digest == whole.digest, (code, rows)
                 assert one.mapped.frame.cast(whole.mapped.frame.schema).equals(whole.mapped.frame), (code, rows)
-                assert [part.digest for part in one.parts] == [part.digest for part in whole.parts]
-    assert counted.call_count > 8
+                assert one.parts == whole.parts
+                assert one.mapped.frame.n_chunks() <= 4
+                stood = [one.places.runs(region) for region in range(40)]
+                assert stood == [whole.places.runs(region) for region in range(40)]
+                assert one.places.taken([(0, 2)]).equals(one.mapped.frame.slice(0, 2))
+    assert moved.call_count > 3
+    assert tried.call_count - moved.call_count > 3
+
+
+def test_who_keeps_what_was_written_is_told_which_rows_changed_in_place(registry: Registry) -> None:
+    rows = [{"region": region, "period": "2024", "total": 5} for region in ("430101101", "430101102", "430101103")]
+    views = MappedViews(2**26)
+    told: list[Any] = []
+    views.in_place.append(lambda *said: told.append(said))
+    report(registry, "pop", rows)
+    first = shown(registry, views, "plain")
+    report(registry, "pop", [{**rows[1], "total": 6}])
+    second = shown(registry, views, "plain")
+    differing = [
+        number for number in range(3) if not first.mapped.frame[number].equals(second.mapped.frame[number])
+    ]  # fmt: skip
+    assert len(differing) == 1
+    assert told == [(first.digest, second.digest, [(differing[0], differing[0] + 1)])]
+    report(registry, "pop", [{**rows[1], "period": "2023"}])  # a row comes in
+    assert shown(registry, views, "plain").mapped.frame.height == 4
+    assert len(told) == 1
 
 
 def test_what_takes_in_other_regions_is_mapped_whole(registry: Registry) -> None:
