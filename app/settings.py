@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     ] = 512 * 1024 * 1024
     mapped_memory_bytes: Annotated[
         int, Field(ge=0, description="内存中保留的视图结果字节数上限 / Most bytes of mapped views kept in memory")
-    ] = 512 * 1024 * 1024
+    ] = 256 * 1024 * 1024
     rendered_memory_bytes: Annotated[
         int,
         Field(

@@ -109,7 +109,7 @@ def _kind(parts: Sequence[Part], element: Element, scale: Mapping[str, int]) -> 
         return _TYPES[element.type]
     factors = [(part, scale[code] // part.scale[code]) for part in parts if code in part.recipe.types]
     narrow = all(
-        part.frame.schema[code] == pl.Int64 and (factor == 1 or factor * max(part.bound.get(code, 0), 1) <= _INT64)
+        part.frame[code].dtype == pl.Int64 and (factor == 1 or factor * max(part.bound.get(code, 0), 1) <= _INT64)
         for part, factor in factors
     )
     return pl.Int64() if factors and narrow else pl.Int128()
