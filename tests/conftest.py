@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
+import ssl
+import sys
 import uuid
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,7 +34,12 @@ _DEAREST = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """How fast an example is made says something of the machine's other work, nothing of the code."""
+    """How fast an example is made says something of the machine's other work, nothing of the code.
+
+    Many tests start the program; whatever the environment says, it is compiled once and not at each start.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     settings.register_profile(
         "house",
         derandomize="TOWNSHIP_EXPLORE" not in os.environ,
@@ -42,6 +52,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The dearest files first: what comes last is short, and several workers end together."""
     items.sort(key=lambda item: _DEAREST.get(item.path.stem, len(_DEAREST)))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all of the code are there to stay: whoever looks for garbage need not look at them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_read_once() -> Iterator[None]:
+    """Every HTTP client reads the certificates of the world anew, which takes longer than most of its answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(autouse=True)
