@@ -1,4 +1,4 @@
-"""The new records of a submission without an object for each: a record from a packed row becomes one where it is looked at."""
+"""The changes of a submission without an object for each: a record that is a packed row becomes one where it is looked at."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _BLOCK = 5_000
 
 
 @dataclass(slots=True)
-class NewOfRun:
-    """Rows of one packed run that are new records as they stand. ``submission``: the one that brings them, once it is known."""
+class TakenOfRun:
+    """Rows of one packed run that are records as they stand. ``submission``: the one that brings them, once it is known."""
 
     run: PackedRun
     places: array[int]
@@ -27,7 +27,7 @@ class NewOfRun:
 
     def change(self, at: int) -> RecordChange:
         row: InputRow = self.run[self.places[at]]
-        return new_record(row, self.submission)
+        return record_of(row, self.submission)
 
     def written(self) -> Iterator[tuple[RecordKey, int, str]]:
         """Of every record where it is, the year of its period, and its values as they are stored."""
@@ -38,8 +38,8 @@ class NewOfRun:
                 yield self.run.key_at(at), self.run.period_at(at).year, document
 
 
-def new_record(row: InputRow, submission: str | None = None) -> RecordChange:
-    """The record that a packed row is where none is held."""
+def record_of(row: InputRow, submission: str | None = None) -> RecordChange:
+    """The record that a packed row is where none is held, or where it replaces all that is."""
     values = row.values
     if not isinstance(values, PackedValues):
         raise TypeError(values)
@@ -50,7 +50,7 @@ class ChangeList(Sequence[RecordChange]):
     """Changes in the order of their rows."""
 
     def __init__(self) -> None:
-        self.parts: list[list[RecordChange] | NewOfRun] = []
+        self.parts: list[list[RecordChange] | TakenOfRun] = []
 
     def append(self, change: RecordChange) -> None:
         """One change as it is."""
@@ -61,10 +61,10 @@ class ChangeList(Sequence[RecordChange]):
         last.append(change)
 
     def take(self, run: PackedRun, at: int) -> None:
-        """The row of a run at this place, as a new record."""
+        """The row of a run at this place, as a whole record."""
         last = self.parts[-1] if self.parts else None
-        if not isinstance(last, NewOfRun) or last.run is not run:
-            last = NewOfRun(run, array("q"))
+        if not isinstance(last, TakenOfRun) or last.run is not run:
+            last = TakenOfRun(run, array("q"))
             self.parts.append(last)
         last.places.append(at)
 
@@ -72,7 +72,7 @@ class ChangeList(Sequence[RecordChange]):
         """The same changes as those of a submission; ``stamp`` is for those that are no packed rows."""
         done = ChangeList()
         done.parts = [
-            NewOfRun(part.run, part.places, submission) if isinstance(part, NewOfRun) else [stamp(c) for c in part]
+            TakenOfRun(part.run, part.places, submission) if isinstance(part, TakenOfRun) else [stamp(c) for c in part]
             for part in self.parts
         ]
         return done
@@ -82,7 +82,7 @@ class ChangeList(Sequence[RecordChange]):
 
     def __iter__(self) -> Iterator[RecordChange]:
         for part in self.parts:
-            if isinstance(part, NewOfRun):
+            if isinstance(part, TakenOfRun):
                 yield from map(part.change, range(len(part)))
             else:
                 yield from part
@@ -97,7 +97,7 @@ class ChangeList(Sequence[RecordChange]):
         place = at + len(self) if at < 0 else at
         for part in self.parts:
             if 0 <= place < len(part):
-                return part.change(place) if isinstance(part, NewOfRun) else part[place]
+                return part.change(place) if isinstance(part, TakenOfRun) else part[place]
             place -= len(part)
         raise IndexError(at)
 

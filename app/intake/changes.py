@@ -11,10 +11,12 @@ from app.catalogue.values import Canonical, Reported, canonical, shown
 from app.errors import Finding, Severity
 from app.intake.change_list import ChangeList
 from app.intake.grid import plain
+from app.intake.laid_over import Comparison, LaidOver
 from app.intake.packed import HeldValues, PackedTable, PackedValues
 from app.intake.plausibility import PlausibilityJudge
 from app.intake.records import ChangeSet, Context, HeldRecord, InputRow, Reading, RecordChange, RecordKey
 from app.intake.row_list import PackedRun, RowList
+from app.intake.same_values import same_value
 from app.intake.surroundings import NOTHING_AROUND, Surroundings
 from app.mapping.rules import Beyond, Rule, compile_rule
 
@@ -36,15 +38,18 @@ def compare(
     """
     judge = _Judge(context, around)
     odd = PlausibilityJudge(context, around)
+    merging = _Merging(context)
     new, changed = ChangeList(), ChangeList()
     unchanged: list[RecordKey] = []
-    for row in _not_plainly_new(reading, held, judge, odd, new):
+    for row in _not_plain(reading, held, judge, odd, merging, (new, changed, unchanged)):
         before = held.get(row.record_key)
         if before is not None and before.withdrawn:
             before = None
-        merged, differing = _merged(row, before, context)
+        merged, differing = merging.merged(row, before)
         judge.judge(row, merged, is_new=before is None)
         odd.see(row, merged, differing)
+        if isinstance(merged, LaidOver):
+            merged.forget()
         if before is not None and not differing:
             unchanged.append(row.record_key)
             continue
@@ -54,20 +59,21 @@ def compare(
     return ChangeSet(new, changed, unchanged, findings, reading.passed_over, reading.refused)
 
 
-def _not_plainly_new(
-    reading: Reading, held: Mapping[RecordKey, HeldRecord], judge: _Judge, odd: PlausibilityJudge, new: ChangeList
+def _not_plain(
+    reading: Reading,
+    held: Mapping[RecordKey, HeldRecord],
+    judge: _Judge,
+    odd: PlausibilityJudge,
+    merging: _Merging,
+    into: tuple[ChangeList, ChangeList, list[RecordKey]],
 ) -> Iterator[InputRow]:
-    """The rows that must be looked at one by one; packed ones that are new, and that nothing is asked of, are taken as they are."""
+    """The rows that must be looked at one by one; packed ones of which nothing is asked are sorted as they are."""
     if not isinstance(reading.rows, RowList):
         yield from reading.rows
         return
     for part in reading.rows.parts:
         if isinstance(part, PackedRun) and not odd.asked and not judge.asks_of(part.table):
-            for at, key in enumerate(part.keys()):
-                if key in held:
-                    yield part[at]
-                else:
-                    new.take(part, at)
+            yield from merging.sort_plain(part, held, into)
         else:
             yield from part
 
@@ -88,52 +94,73 @@ def told_beyond(item: Beyond, value: Canonical, catalogue: Catalogue) -> str:
     return f"{title} {'缺' if value is None else value}"
 
 
-def same_value(held: Reported, given: Reported, element: Element, context: Context) -> bool:
-    """Whether ``given`` says what is held already: the same missing reason, the same exact value, or what is shown of it."""
-    if _in_own_unit(held, element) and _in_own_unit(given, element):
-        if held.number == given.number:
-            return True
-        # With no more digits than are shown it is shown as it is, so that nothing else is what is shown of it.
-        if -int(held.number.as_tuple().exponent) <= element.decimals:  # type: ignore[union-attr]
-            return False
-    units = context.catalogue.units
-    before, after = canonical(held, element, units), canonical(given, element, units)
-    if before is None or after is None:
-        return before is after and held.missing == given.missing
-    if before == after:
-        return True
-    if isinstance(before, Fraction) and isinstance(after, Fraction):
-        return Fraction(shown(before, element.decimals)) == after
-    return False
+class _Merging:
+    """Lays rows over what is held; silence over silence is no change, in a new record as in a held one.
 
+    What is kept of a cell, and so whose word it is, must not depend on whether its record held other cells before, which
+    its reader may not know.
+    """
 
-def _in_own_unit(reported: Reported, element: Element) -> bool:
-    """Whether it is a number in the element's own unit."""
-    return (
-        element.numeric
-        and reported.number is not None
-        and reported.missing is None
-        and (reported.unit is None or element.unit is None or reported.unit == element.unit)
-    )
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._comparisons: dict[PackedTable, Comparison] = {}
 
+    def comparison(self, table: PackedTable) -> Comparison:
+        """How rows of a table are compared with what is held."""
+        found = self._comparisons.get(table)
+        if found is None:
+            found = self._comparisons[table] = Comparison(table, self._context)
+        return found
 
-def _merged(
-    row: InputRow, before: HeldRecord | None, context: Context
-) -> tuple[Mapping[str, Reported], AbstractSet[str]]:
-    # Silence over silence is no change, in a new record as in a held one: what is kept of a cell, and so whose word it is,
-    # must not depend on whether its record held other cells before, which its reader may not know.
-    if isinstance(row.values, PackedValues):
-        if before is None:
-            return row.values.kept(), row.values.said
-        if isinstance(before.values, HeldValues) and row.values.same(before.values.documents):
-            return before.values, frozenset()
-    merged = dict(before.values) if before is not None else {}
-    differing: set[str] = set()
-    for code, given in row.values.items():
-        if not same_value(merged.get(code, _NOTHING), given, context.dataset.by_code[code], context):
-            merged[code] = given
-            differing.add(code)
-    return merged, differing
+    def merged(self, row: InputRow, before: HeldRecord | None) -> tuple[Mapping[str, Reported], AbstractSet[str]]:
+        """A record as it would be held, and the elements that differ from what is."""
+        values = row.values
+        if isinstance(values, PackedValues):
+            if before is None:
+                return values.kept(), values.said
+            if isinstance(before.values, HeldValues):
+                return self._laid_over(values, before.values)
+        merged = dict(before.values) if before is not None else {}
+        differing: set[str] = set()
+        by_code, units = self._context.dataset.by_code, self._context.catalogue.units
+        for code, given in values.items():
+            if not same_value(merged.get(code, _NOTHING), given, by_code[code], units):
+                merged[code] = given
+                differing.add(code)
+        return merged, differing
+
+    def _laid_over(self, values: PackedValues, held: HeldValues) -> tuple[Mapping[str, Reported], frozenset[str]]:
+        documents, contents = held.documents, values.table.contents(values.row)
+        comparison = self.comparison(values.table)
+        differing = comparison.differing(contents, documents)
+        if differing and comparison.replaces(contents, documents, differing):
+            return values.kept(), differing
+        return LaidOver(values, held, differing, documents), differing
+
+    def sort_plain(
+        self, run: PackedRun, held: Mapping[RecordKey, HeldRecord], into: tuple[ChangeList, ChangeList, list[RecordKey]]
+    ) -> Iterator[InputRow]:
+        """Sorts packed rows of which nothing is asked into new, changed and unchanged; gives those it leaves to a closer look."""
+        new, changed, unchanged = into
+        comparison, table = self.comparison(run.table), run.table
+        for at, key in enumerate(run.keys()):
+            before = held.get(key)
+            if before is None or before.withdrawn:
+                new.take(run, at)
+                continue
+            if not isinstance(before.values, HeldValues):
+                yield run[at]
+                continue
+            documents, contents = before.values.documents, table.contents(run.index_at(at))
+            differing = comparison.differing(contents, documents)
+            if not differing:
+                unchanged.append(key)
+            elif comparison.replaces(contents, documents, differing):
+                changed.take(run, at)
+            else:
+                row = run[at]
+                values = LaidOver(row.values, before.values, differing)  # type: ignore[arg-type]
+                changed.append(RecordChange(row.region_id, row.period, row.key, values, differing, row.place))
 
 
 class _Judge:

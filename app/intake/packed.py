@@ -23,7 +23,6 @@ Contents = tuple[str | None, ...]
 _CONTENT, _NUMBER = "\0", "\1"  # stand for what differs from row to row; no JSON text has these characters
 _PIECES = re.compile(f"([{_CONTENT}{_NUMBER}])")
 _FEW = 50  # rows of which each is made by itself sooner
-_SAID = ("n", "u", "t", "b", "m")
 
 
 class PackedColumn(NamedTuple):
@@ -62,7 +61,7 @@ class PackedTable:
         cell = f"{column.letter}{number}" if column.letter is not None else None
         if column.numeric:
             return Reported(Decimal(content), column.unit, None, None, None, submission, self.sheet, cell)
-        said = _parsed(content)
+        said = said_in(content)
         return Reported(None, None, said.get("t"), said.get("b"), said.get("m"), submission, self.sheet, cell)
 
     def document(self, row: int, number: int | None, submission: str | None) -> str:
@@ -97,22 +96,6 @@ class PackedTable:
         frame = self._frame[list(rows)].select(pl.concat_str(pl.lit("{"), said, pl.lit("}")).alias("document"))
         found: list[str] = frame["document"].to_list()
         return found
-
-    def same(self, row: int, held: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Whether the held documents say literally the same as a row; False leaves it to a closer look."""
-        for column, content in zip(self.columns, self.contents(row), strict=True):
-            document = held.get(column.element)
-            if content is None:
-                if document is not None:
-                    return False
-            elif document is None:
-                return False
-            elif column.numeric:
-                if document.get("n") != content or document.get("u") != column.unit:
-                    return False
-            elif {key: document[key] for key in _SAID if key in document} != _parsed(content):
-                return False
-        return True
 
     def _template(self, submission: str | None) -> tuple[str, tuple[str, ...]]:
         found = self._templates.get(submission)
@@ -186,10 +169,6 @@ class PackedValues(Mapping[str, Reported]):
         """The JSON text under which the values are stored."""
         return self.table.document(self.row, self.number, self.submission)
 
-    def same(self, held: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Whether the held documents say literally the same."""
-        return self.table.same(self.row, held)
-
 
 class PackedCells(Mapping[str, str]):
     """The cell names of one packed row: C7 for every element the sheet has."""
@@ -247,6 +226,7 @@ def packed_content(reported: Reported) -> str | None:
 
 
 @lru_cache(maxsize=10_000)
-def _parsed(content: str) -> Mapping[str, Any]:
+def said_in(content: str) -> Mapping[str, Any]:
+    """What the content of a value that is no number says, as a document does."""
     found: Mapping[str, Any] = orjson.loads("{" + content + "}")
     return found

@@ -60,6 +60,10 @@ class PackedRun(Sequence[InputRow]):
         """Where one row's record is."""
         return self._regions[at], self._periods[at].ordinal, self._keys[self._at[at]] if self._keys is not None else ()
 
+    def index_at(self, at: int) -> int:
+        """One row's index in the table."""
+        return self._at[at]
+
     def period_at(self, at: int) -> Period:
         """The period of one row."""
         return self._periods[at]

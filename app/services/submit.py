@@ -17,6 +17,7 @@ from app.errors import Finding, Problem
 from app.formats.reading import read_workbook
 from app.intake import ChangeSet, Context, Reading, RecordChange, compare, read_json_rows, read_workbook_rows
 from app.intake.change_list import ChangeList
+from app.intake.laid_over import LaidOver
 from app.intake.packed import PackedValues
 from app.policy import gate
 from app.policy.callers import Caller
@@ -196,17 +197,18 @@ def stamped(changes: ChangeSet, identity: str) -> ChangeSet:
     def stamp(change: RecordChange) -> RecordChange:
         if isinstance(change.values, PackedValues):
             return replace(change, values=change.values.kept(identity))
+        if isinstance(change.values, LaidOver):
+            return replace(change, values=change.values.stamped(identity))
         values = {
             code: _brought(value, identity) if code in change.changed else value
             for code, value in change.values.items()
         }
         return replace(change, values=values)
 
-    if isinstance(changes.new, ChangeList):
-        new: Sequence[RecordChange] = changes.new.stamped(stamp, identity)
-    else:
-        new = [stamp(change) for change in changes.new]
-    return replace(changes, new=new, changed=[stamp(change) for change in changes.changed])
+    def all_stamped(those: Sequence[RecordChange]) -> Sequence[RecordChange]:
+        return those.stamped(stamp, identity) if isinstance(those, ChangeList) else [stamp(each) for each in those]
+
+    return replace(changes, new=all_stamped(changes.new), changed=all_stamped(changes.changed))
 
 
 def _brought(value: Reported, identity: str) -> Reported:

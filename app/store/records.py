@@ -15,7 +15,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.catalogue.periods import Period
 from app.catalogue.values import Reported
-from app.intake.change_list import ChangeList, NewOfRun
+from app.intake.change_list import ChangeList, TakenOfRun
+from app.intake.laid_over import LaidOver
 from app.intake.packed import HeldValues, PackedValues
 from app.intake.records import ChangeSet, HeldRecord, RecordKey
 from app.policy.scopes import Permit
@@ -122,7 +123,7 @@ def _batches(changes: ChangeSet) -> Iterator[list[tuple[RecordKey, int, str]]]:
 def _written(changes: ChangeSet) -> Iterator[tuple[RecordKey, int, str]]:
     for changed in (changes.new, changes.changed):
         for part in changed.parts if isinstance(changed, ChangeList) else [changed]:
-            if isinstance(part, NewOfRun):
+            if isinstance(part, TakenOfRun):
                 yield from part.written()
             else:
                 yield from ((each.record_key, each.period.year, _document(each.values)) for each in part)
@@ -280,6 +281,6 @@ def _current_mentioning(cx: Connection, dataset: str, elements: Collection[str])
 
 
 def _document(values: Mapping[str, Reported]) -> str:
-    if isinstance(values, PackedValues):
+    if isinstance(values, PackedValues | LaidOver):
         return values.document()
     return json_text({code: value.document() for code, value in values.items()})

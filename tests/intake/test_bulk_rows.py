@@ -23,7 +23,7 @@ from app.formats import reading
 from app.formats.reading import read_workbook
 from app.intake import ChangeSet, HeldRecord, Reading, compare, read_json_rows, read_workbook_rows
 from app.intake import rows as careful_rows
-from app.intake.change_list import ChangeList, NewOfRun
+from app.intake.change_list import ChangeList, TakenOfRun
 from app.intake.column_rows import ColumnRows
 from app.intake.json_packing import JsonPacker
 from app.intake.packed import HeldValues, PackedValues
@@ -232,7 +232,7 @@ def test_new_records_of_a_large_sheet_are_made_as_those_of_single_rows_are() -> 
     stored = [
         each
         for part in stamped(quick, "s-1%").new.parts  # type: ignore[attr-defined]
-        if isinstance(part, NewOfRun)
+        if isinstance(part, TakenOfRun)
         for each in part.written()
     ]
     packed = [c for c in stamped(single, "s-1%").new if isinstance(c.values, PackedValues)]
