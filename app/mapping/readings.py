@@ -94,7 +94,7 @@ class Readings:
         return replace(found, numerator=found.numerator.fill_null(0)) if wanted.steps.counts else found
 
     def remember_order(self, existing: pl.DataFrame, points: Points, order: pl.Series) -> None:
-        """``points`` are the ``existing`` ones in another ``order``: what has its records at these very rows, in theirs,
+        """``points`` are the ``existing`` ones, each once, in another ``order``: what has its records at these very rows, in theirs,
         need not look for them.
         """
         for dataset in [self.plan.datasets[code] for code in self._records]:
@@ -103,7 +103,9 @@ class Readings:
             table = self.table(dataset)
             same = table.keys.columns == existing.columns and table.keys.equals(existing)
             if same and not any(column.null_count() for column in table.keys):
-                points.indexes[table] = order
+                # Rows that stand where they stood need no fetching.
+                counted = any(wanted.steps.counts for wanted in self._wanted.get(dataset.code, ()))
+                points.indexes[table] = None if order.is_sorted() and not counted else order
 
     def table(self, dataset: Dataset, points: Points | None = None) -> Table:
         """The values of a dataset at the grain; ``points`` matter only where a coarser period has to be spread."""

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import cast
@@ -36,7 +36,10 @@ class MappedState:
     state: State | None = None
     """Where the rows rest on their own regions alone: the state they were mapped at."""
 
-    @property
+    over: tuple[Hashable, int] | None = None
+    """With which other (its key) it shares its memory, but for so many bytes that are the other's alone."""
+
+    @cached_property
     def size(self) -> int:
         return int(self.mapped.frame.estimated_size())
 
@@ -63,9 +66,9 @@ class MappedViews:
         self._limit = limit
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, Future[MappedState]] = OrderedDict()
-        self._bytes = 0
+        self._sizes: dict[Hashable, int] = {}
         self._seen: OrderedDict[Hashable, SeenBefore] = OrderedDict()
-        self._last: dict[Hashable, Hashable] = {}
+        self._last: dict[Hashable, tuple[Hashable, int]] = {}
         self.in_place: list[Callable[[str, str, Sequence[tuple[int, int]]], None]] = []
         """Told of each view of which only some rows (ranges) changed, and none moved: the digest before, that after."""
 
@@ -90,31 +93,35 @@ class MappedViews:
             self._seen[key] = SeenBefore(state.digest)
             while len(self._seen) > _SEEN:
                 self._seen.popitem(last=False)
-            self._bytes += state.size
-            while self._bytes > self._limit and len(self._kept) > 1:
+            self._sizes[key] = state.size
+            if state.over is not None and state.over[0] in self._sizes:
+                self._sizes[state.over[0]] = state.over[1]
+            while sum(self._sizes.values()) > self._limit and len(self._kept) > 1:
                 oldest = next(iter(self._kept))
                 if oldest == key or not self._kept[oldest].done():
                     break
-                self._bytes -= self._kept.pop(oldest).result().size
+                del self._kept[oldest]
+                self._sizes.pop(oldest, None)
         return state
 
     def last(self, but_parts: Hashable) -> MappedState | None:
         """The one mapped last with the same key but for the parts, if it is there still."""
         with self._lock:
-            key = self._last.get(but_parts)
-        return None if key is None else self.held(key)
+            known = self._last.get(but_parts)
+        return None if known is None else self.held(known[0])
 
     def remember(self, key: Hashable, seen: SeenBefore) -> None:
         """What was shown, of one that was never there as a whole."""
         with self._lock:
             self._seen[key] = SeenBefore(seen.digest)
 
-    def remember_last(self, but_parts: Hashable, key: Hashable) -> None:
-        """That this one was mapped last of those that differ in parts only."""
+    def remember_last(self, but_parts: Hashable, key: Hashable, epoch: int) -> None:
+        """That this one, of an epoch, is the latest of those that differ in parts only; earlier ones are left aside."""
         with self._lock:
             if len(self._last) > _SEEN:
                 self._last.clear()
-            self._last[but_parts] = key
+            if self._last.get(but_parts, (None, -1))[1] <= epoch:
+                self._last[but_parts] = key, epoch
 
     def seen(self, key: Hashable) -> SeenBefore | None:
         """What is known of that one, if it was ever there."""
@@ -173,18 +180,24 @@ def mapped_state(
         else:
             mapped, parts = again.mapped, again.parts
         digest = digest_of(f"{name}\0{version}", mapped.fields, parts)
-        index = None
-        if again is not None and before is not None and again.changed is not None:
-            index = before.places.over(mapped.frame)
-            for told in views.in_place:
-                told(before.digest, digest, again.changed)
-        return MappedState(mapped, digest, parts, state if alone else None, index)
+        found = MappedState(mapped, digest, parts, state if alone else None)
+        if again is None or before is None or again.changed is None:
+            return found
+        for told in views.in_place:
+            told(before.digest, digest, again.changed)
+        index = before.places.over(mapped.frame)
+        if mapped.frame.n_chunks() == 1:  # put together anew
+            return replace(found, index=index)
+        assert before.state is not None  # noqa: S101 - it was mapped again from there
+        former = mapped_key(before.state, name, version, plan, scope, today)
+        replaced = sum(end - first for first, end in again.changed) * found.size // max(mapped.frame.height, 1)
+        return replace(found, index=index, over=(former, replaced))
 
     assert isinstance(key, tuple)  # noqa: S101 - it was made above
     but_parts = (*key[:6], *key[7:])
     found = views.get(key, compute)
     if found.state is not None:
-        views.remember_last(but_parts, key)
+        views.remember_last(but_parts, key, found.state.epoch)
     met(fields=len(plan.fields), datasets=len(plan.sources), rows=found.mapped.frame.height)
     return found
 

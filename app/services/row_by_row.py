@@ -168,7 +168,7 @@ def _as(frame: pl.DataFrame, like: pl.DataFrame) -> pl.DataFrame | None:
     """The frame with the types of another, where those hold all its values."""
     kinds = like.schema
     differing = [name for name, kind in frame.schema.items() if kind != kinds[name]]
-    if any((frame.schema[name], kinds[name]) != (pl.Int64, pl.Int128) for name in differing):
+    if any((frame.schema[name], kinds[name]) != (pl.Int64(), pl.Int128()) for name in differing):
         return None
     return frame.with_columns(frame[name].cast(pl.Int128) for name in differing) if differing else frame
 

@@ -41,12 +41,11 @@ def gather(
     fixed = ["region", "period", *dataset.key]
     scale = {element.code: _common_scale(parts, element) for element in asked if element.numeric}
     kinds = {element.code: _kind(parts, element, scale) for element in asked}
-    frames = [
-        _of_regions(part, [*fixed, *(element.code for element in asked)], only).select(
-            *fixed, *(_column(part, element, scale, kinds[element.code]) for element in asked)
-        )
-        for part in parts
-    ]
+    frames = []
+    for part in parts:
+        held = _of_regions(part, [*fixed, *(element.code for element in asked)], only)
+        columns = [held[name] for name in fixed]
+        frames.append(pl.DataFrame([*columns, *(_column(held, part, e, scale, kinds[e.code]) for e in asked)]))
     if not frames:
         schema = {"region": pl.Int32(), "period": pl.Int32(), **dict.fromkeys(dataset.key, pl.String())}
         return Rows(pl.DataFrame(schema={**schema, **{e.code: _TYPES[e.type] for e in asked}}), scale)
@@ -56,7 +55,8 @@ def gather(
 def _of_regions(part: Part, columns: Sequence[str], only: Collection[int] | None) -> pl.DataFrame:
     if only is None:
         return part.frame
-    return of_regions(part.frame.select(name for name in columns if name in part.frame.columns), only)
+    held = set(part.frame.columns)
+    return of_regions(pl.DataFrame([part.frame[name] for name in columns if name in held]), only)
 
 
 def restrict(
@@ -115,10 +115,11 @@ def _kind(parts: Sequence[Part], element: Element, scale: Mapping[str, int]) -> 
     return pl.Int64() if factors and narrow else pl.Int128()
 
 
-def _column(part: Part, element: Element, scale: Mapping[str, int], kind: pl.DataType) -> pl.Expr:
+def _column(held: pl.DataFrame, part: Part, element: Element, scale: Mapping[str, int], kind: pl.DataType) -> pl.Series:
     code = element.code
     if code not in part.recipe.types:
-        return pl.lit(None, dtype=kind).alias(code)
-    column = pl.col(code).cast(kind)
+        return pl.Series(code, [None], dtype=kind).new_from_index(0, held.height)
+    found = held[code]
+    column = found if found.dtype == kind else found.cast(kind)
     factor = scale[code] // part.scale[code] if element.numeric else 1
-    return column if factor == 1 else (column * pl.lit(factor, dtype=kind)).alias(code)
+    return column if factor == 1 else column * pl.Series([factor], dtype=kind)
