@@ -87,8 +87,8 @@ class Placing:
     def fits_region(self, region_id: int, period: Period, place: RowPlace, remarks: Remarks) -> bool:
         """Whether the region lies inside the one asked for and may be written by the caller; else a finding."""
         context = self.context
-        name = self.lookup.name(region_id, period.end)
         if context.region_id is not None and region_id not in context.regions.subtree(context.region_id, period.end):
+            name = self.lookup.name(region_id, period.end)
             self._at_region(
                 "other_region",
                 f"{name}不在所提交的{self.lookup.name(context.region_id, period.end)}之内",
@@ -101,6 +101,7 @@ class Placing:
         if key not in self._allowed:
             self._allowed[key] = context.may_write(region_id, period)
         if not self._allowed[key]:
+            name = self.lookup.name(region_id, period.end)
             self._at_region(
                 "forbidden_region", f"无权填报{name}的数据", f"The caller may not write for {name}", place, remarks
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
@@ -24,6 +25,7 @@ from app.intake.roles import Role, is_note, is_total
 from app.intake.row_list import PackedRun, RowList
 from app.intake.spelling import folded
 
+T = TypeVar("T")
 _PERIOD_ROLES: tuple[Role, ...] = ("period", "year", "part")
 _PLACING_ROLES: tuple[Role, ...] = ("code", "name", "above", *_PERIOD_ROLES)
 _NAMING_ROLES: tuple[Role, ...] = ("code", "name", "above", "serial", "period", "year")
@@ -44,6 +46,15 @@ class TableRows:
     def pass_over(self, why: str, row: int) -> None:
         """Counts a row that is no record."""
         self.passed_over.setdefault(why, []).append(row)
+
+
+class _Naming(NamedTuple):
+    """The cells by which rows name their place, of every row; and which of them are leading texts, periods and regions."""
+
+    rows: Sequence[tuple[str | None, ...]]
+    leading: tuple[int, ...]
+    periods: tuple[int, ...]
+    regions: tuple[int, ...]
 
 
 class TableReader:
@@ -80,7 +91,11 @@ class TableReader:
         self._event_column = self._date_of_event()
         self._regions: dict[tuple[str, str, date, tuple[str, ...]], FoundRegion] = {}
         self._in_notes = False
-        self._naming: list[tuple[str | None, ...]] | None = None
+        self._naming: _Naming | None = None
+        self._totals: dict[str, bool] = {}
+        self._editions: dict[Period, int] = {}
+        self._plain_periods: dict[tuple[str | None, ...], Period | None] = {}
+        self._plain_regions: dict[tuple[int | str | None, ...], FoundRegion | None] = {}
         self._places: dict[tuple[str | None, ...], tuple[int, Period] | None] = {}
 
     def read(self) -> TableRows:
@@ -98,9 +113,11 @@ class TableReader:
 
     def _packed(self, index: int, bulk: PlainRows, table: TableRows) -> bool:
         """Takes a plain row as it is; False where its region, its period or its place need a careful look."""
-        cells = self._naming_cells(index)
+        if self._naming is None:
+            self._naming = self._naming_cells()
+        cells = self._naming.rows[index]
         if cells not in self._places:
-            self._places[cells] = self._plain_place(index)
+            self._places[cells] = self._plain_place(index, cells, self._naming)
         placed = self._places[cells]
         if placed is None:
             return False
@@ -118,33 +135,64 @@ class TableReader:
         table.rows.take(run, bulk.table, index, region_id, period)
         return True
 
-    def _naming_cells(self, index: int) -> tuple[str | None, ...]:
-        if self._naming is None:
-            rows = self._grid.rows
-            frame = rows.frame if isinstance(rows, ColumnRows) else pl.DataFrame()
-            naming = [c.index for c in (*self._by_role.values(), *self._above) if c.role in _PLACING_ROLES]
-            columns = sorted({at for at in (*naming, *self._leading) if at < frame.width})
-            columns = [at for at in columns if at in naming or self._texts_in(at)]
-            self._naming = frame.select(pl.nth(*columns)).rows() if columns else [()] * len(rows)
-        return self._naming[index]
-
-    def _texts_in(self, column: int) -> bool:
+    def _naming_cells(self) -> _Naming:
         rows = self._grid.rows
-        return isinstance(rows, ColumnRows) and rows.kinds[column] == "text"
+        frame = rows.frame if isinstance(rows, ColumnRows) else pl.DataFrame()
+        kinds = rows.kinds if isinstance(rows, ColumnRows) else ()
+        placing = [c for c in (*self._by_role.values(), *self._above) if c.role in _PLACING_ROLES]
+        texts = [at for at in self._leading if at < frame.width and kinds[at] == "text"]
+        columns = sorted({*(c.index for c in placing if c.index < frame.width), *texts})
 
-    def _plain_place(self, index: int) -> tuple[int, Period] | None:
-        """The region and period of a row and of all that name them alike; None where there is anything to say about it."""
-        if self._not_data(self._grid.rows[index]) is not None:
+        def positions(wanted: Iterable[int]) -> tuple[int, ...]:
+            return tuple(columns.index(at) for at in sorted(set(wanted)) if at in columns)
+
+        return _Naming(
+            frame.select(pl.nth(*columns)).rows() if columns else [()] * len(rows),
+            positions(texts),
+            positions(c.index for c in placing if c.role in _PERIOD_ROLES),
+            positions(c.index for c in placing if c.role not in _PERIOD_ROLES),
+        )
+
+    def _plain_place(self, index: int, cells: tuple[str | None, ...], naming: _Naming) -> tuple[int, Period] | None:
+        """The region and period of a row and of all that name them alike; None where there is anything to say about it.
+
+        The row has a number, so that it is data unless it calls itself a total. Within one edition of the regions a name
+        means the same region on every day.
+        """
+        if any(self._says_total(text) for at in naming.leading if (text := cells[at])):
             return None
-        place = self._row_place(index, self._grid.top + index)
+        named = tuple([cells[at] for at in naming.periods])
+        if named not in self._plain_periods:
+            self._plain_periods[named] = self._silently(lambda place: self._row_period(index, place), index)
+        period = self._plain_periods[named]
+        if period is None:
+            return None
+        regions = self._context.regions
+        edition = self._editions.get(period)
+        if edition is None:
+            edition = self._editions[period] = regions.edition(period.end)
+        whose = (edition, *[cells[at] for at in naming.regions])
+        if whose not in self._plain_regions:
+            self._plain_regions[whose] = self._silently(lambda place: self._row_region(index, period, place), index)
+        found = self._plain_regions[whose]
+        if found is None or found.region_id is None or found.coarser:
+            return None
+        region_id = found.region_id
+        fits = self._placing.fits_region(region_id, period, RowPlace(None), Remarks(self._grid.name))
+        return (region_id, period) if fits else None
+
+    def _says_total(self, text: str) -> bool:
+        known = self._totals.get(text)
+        if known is None:
+            known = self._totals[text] = bool(text.strip()) and is_total(text)
+        return known
+
+    def _silently(self, look: Callable[[RowPlace], T | None], index: int) -> T | None:
+        """What is found where nothing is to be said of it; else None, and nothing is said yet."""
         remarks, self._remarks = self._remarks, Remarks(self._grid.name)
         try:
-            period = self._row_period(index, place)
-            found = self._row_region(index, period, place)
-            if period is None or found is None or found.region_id is None or found.coarser:
-                return None
-            fits = self._placing.fits_region(found.region_id, period, place, self._remarks)
-            return (found.region_id, period) if fits and not self._remarks.findings else None
+            found = look(self._row_place(index, self._grid.top + index))
+            return found if not self._remarks.findings else None
         finally:
             self._remarks = remarks
 
