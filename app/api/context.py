@@ -103,7 +103,7 @@ def errands_of(registry: Registry) -> Errands:
         Evidence(registry, auditing),
         Together(registry.database),
         Pins(registry, views, names),
-        StandingReadings(registry, views, names, auditing, reader.rendered),
+        StandingReadings(registry, views, names, auditing, reader),
     )
 
 

@@ -35,7 +35,9 @@ _PLAIN = {
     "period": re.compile(r"[0-9]{4}[0-9HQ.,-]{0,60}"),
     "fields": re.compile(r"[\w,.-]{1,2000}"),
     "limit": re.compile(r"[1-9][0-9]{0,3}"),
+    "cursor": re.compile(r"[\w-]{1,4096}"),
 }
+_FEW, _PAGES = frozenset({"region", "period", "fields", "limit"}), frozenset({"limit", "cursor"})
 _SINGLE = frozenset({b"authorization", b"if-none-match", b"accept", b"accept-encoding"})
 _ELSEWHERE = frozenset({b"prefer", b"content-type", b"content-length", b"transfer-encoding", b"dpop"})
 _ACCEPTED = frozenset({b"*/*", b"application/json"})
@@ -59,9 +61,10 @@ class ReadingLane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = plainly_asked(scope) if scope["type"] == "http" else None
-        if asked is None:
+        if FAULT not in scope and (asked is None or asked.question.region is None):
             await self._app(scope, receive, send)
             return
+        assert asked is not None  # noqa: S101 - who met the fault had read it
         request = Request(scope, receive)
         before = scope.get("route")
         scope["route"], scope["endpoint"] = ROUTE, views.records
@@ -96,14 +99,16 @@ def plainly_asked(scope: Scope) -> Asked | None:
     if scheme != b"Bearer" or not credential or headers.get(b"accept", b"*/*") not in _ACCEPTED:
         return None
     given = _parameters(scope["query_string"])
-    if given is None or "region" not in given:
+    # A place, perhaps with a time; or a page of the whole view.
+    if given is None or not given.keys() <= (_FEW if "region" in given else _PAGES):
         return None
     limit = given.get("limit")
     question = Question(
         period=given.get("period"),
-        region=given["region"],
+        region=given.get("region"),
         fields=given.get("fields"),
         limit=int(limit) if limit is not None else None,
+        cursor=given.get("cursor"),
     )
     none_match, encoding = headers.get(b"if-none-match"), headers.get(b"accept-encoding")
     try:
@@ -164,7 +169,7 @@ def _errand(request: Request, asked: Asked, tell: Callable[..., None]) -> None:
         return
     found = counted(request, recognised)
     identity = str(request.scope["township.request_id"])
-    _remember(services, asked)
+    remember(services, asked)
     answer, reading = services.reader.read_at_once(found, asked.view, asked.question, asked.wanted, identity)
     try:
         answer.finish, durable = services.auditing.submit(reading)
@@ -182,7 +187,7 @@ def _errand(request: Request, asked: Asked, tell: Callable[..., None]) -> None:
     durable.add_done_callback(told)
 
 
-def _remember(services: Errands, asked: Asked) -> None:
+def remember(services: Errands, asked: Asked) -> None:
     """Have what is decided here stand for the readings that follow."""
     registry = services.registry
     epoch = registry.database.epoch()

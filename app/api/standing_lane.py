@@ -1,4 +1,4 @@
-"""The shortest way: records by region and period whose reading was decided before, and whose decision still stands.
+"""The shortest way: records by region and period, and pages of a whole view, whose reading was decided before, and whose decision still stands.
 
 Requests that arrive while others are taken up share one look at the epoch, one commit of the audit and one wake-up of
 the event loop. Outside the envelope and the routes, so it says for itself what they add: the request's id and the safe
@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.context import Errands
 from app.api.envelope import LARGEST_HEADERS, Bounds, identity_of, safe_headers
-from app.api.reading_lane import FAULT, ROUTE, Asked, plainly_asked
-from app.formats.encoding import SMALLEST
+from app.api.reading_lane import FAULT, ROUTE, Asked, plainly_asked, remember
+from app.formats.encoding import IDENTITY, worth_packing
 from app.services.standing import MadeAtOnce
 from app.store.audit import Written
 
@@ -61,6 +61,8 @@ class StandingLane:
                 scope[FAULT] = made
             scope["township.request_id"] = identity
             await self._app(scope, receive, send)
+            if asked.question.region is None:
+                gathering.remember(asked)
             return
         scope["route"] = ROUTE
         scope["township.request_id"] = identity
@@ -85,7 +87,6 @@ def _is_plain(asked: Asked, scope: Scope) -> bool:
     return (
         question.fields is None
         and wanted.if_none_match is None
-        and wanted.codings.identity
         and sum(len(name) + len(value) for name, value in scope["headers"]) <= LARGEST_HEADERS
     )
 
@@ -107,6 +108,10 @@ class _Gathering:
             self._loop.call_soon(self._take)
         self._waiting.append(_Waiting(asked, identity, settled))
         return settled
+
+    def remember(self, asked: Asked) -> None:
+        """Have what was decided of a page stand for those that follow; of a place the lane within does so."""
+        self.services.together.add(lambda: remember(self.services, asked), lambda _: None)
 
     def close(self, made: MadeAtOnce, outcome: str) -> None:
         """The closing entry of an answer: with the next commit, or a moment later."""
@@ -161,11 +166,15 @@ class _Gathering:
         decided = self.services.standing.find(asked.credential, asked.view, epoch, now)
         if decided is None:
             return None
-        question = asked.question
-        made = None
+        question, made = asked.question, None
         with suppress(Exception):  # the ordinary way meets it again, and tells
-            made = decided.answer(question.region or "", question.period, question.limit, now, each.identity)
-        return made if made is not None and len(made.body) < SMALLEST else None
+            if question.region is None:
+                made = decided.page(question, now, each.identity)
+            else:
+                made = decided.answer(question.region, question.period, question.limit, now, each.identity)
+        if made is None or asked.wanted.codings.chosen(worth_packing(len(made.body), packs_itself=False)) != IDENTITY:
+            return None
+        return made
 
     def _told(self, ready: Sequence[tuple[_Waiting, MadeAtOnce]], told: Written) -> None:
         with suppress(RuntimeError):

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
-import orjson
 import polars as pl
 
 from app.errors import Problem
-from app.formats.paging import Page, Position, page
+from app.formats.paging import Page, page
 from app.formats.selection import SortKey, parse_fields, parse_filters, parse_sort, select
 from app.formats.writing import FORMATS, Format, json_records
 from app.formats.writing_annotated import annotated_records
@@ -28,6 +27,7 @@ from app.services.deliveries import Deliveries, Wanted, answer_key, etag_of_rows
 from app.services.frame_digests import frame_digest
 from app.services.in_pieces import Overview, ViewInPieces, may_go_in_pieces
 from app.services.kept_answers import KeptAnswers, Told
+from app.services.kept_pages import KeptPages, Opened, around
 from app.services.limits import Limits
 from app.services.mapped import MappedState, MappedViews, SeenBefore, mapped_key, mapped_state
 from app.services.naming import StateNames
@@ -38,19 +38,6 @@ from app.services.rendered import RenderedRecords
 from app.services.row_by_row import Stretch
 from app.services.view_drafts import coming_end
 from app.services.visible_views import VisibleView, require_coverage, visible_view
-
-
-@dataclass(frozen=True)
-class Opened:
-    """Where a page begins: after this row of the question's answer at a named state."""
-
-    state: str
-    position: Position
-    offset: int | None = None
-
-    def start(self, name: str) -> int | Position:
-        """Where to go on in a state of that name: what has the same name shows the same, so that a row's number holds."""
-        return self.offset if self.offset is not None and name == self.state else self.position
 
 
 @dataclass(frozen=True)
@@ -85,6 +72,7 @@ class ViewReader:
         self._names = names
         self._auditing = auditing
         self._receipts = Receipts(registry)
+        self.pages = KeptPages()
         self.rendered = RenderedRecords(registry.settings.rendered_memory_bytes)
         views.in_place.append(self.rendered.carry)
         self._deliveries = Deliveries(KeptAnswers(registry.answers_folder, registry.settings.answers_disk_bytes))
@@ -167,7 +155,7 @@ class ViewReader:
         mapped = partial(mapped_state, self._registry, self._views, state, code, version, view.plan, view.scope, today)
         key = mapped_key(state, code, version, view.plan, view.scope, today)
         pieces = None
-        if form.lines is not None and may_go_in_pieces(question) and self._views.held(key) is None:
+        if may_go_in_pieces(question) and self._views.held(key) is None:
             pieces = ViewInPieces(self._registry, state, code, version, view.plan, view.scope, today)
         known = self._views.seen(key) or self._overview(pieces, key) or mapped()
         name = self._names.name(caller, view, state.epoch, known)
@@ -254,17 +242,22 @@ class ViewReader:
         place: str | None,
     ) -> Answer:
         cut = page(chosen.frame, chosen.sort, question.limit or PAGE, opened.start(name) if opened else 0)
-        head = orjson.dumps({"view": view.spec.code, "version": view.version, "snapshot": name})[:-1]
-        tail: dict[str, object] = {"count": chosen.frame.height} if question.count else {}
+        beside: dict[str, object] = {"count": chosen.frame.height} if question.count else {}
         if chosen.remarks:
-            tail["notes"] = list(chosen.remarks)
-        tail["next"] = self._next(name, question, cut)
-        body = b"".join((head, b',"records":', self._records(chosen, cut), b",", orjson.dumps(tail)[1:]))
+            beside["notes"] = list(chosen.remarks)
+        head, tail = around(view.spec.code, view.version, name, beside, self._next(name, question, cut))
+        body = b"".join((head, self._records(chosen, cut), tail))
         headers = {**PRIVATE, "ETag": entity_tag(body), "Township-Snapshot": name}
         said = answered([field.name for field in chosen.fields], cut.frame, view.spec.frequency)
         form = FORMATS["json"]
         told = Told(headers["ETag"], headers, cut.frame.height, said, large(len(body), form))
-        return self._deliveries.page(place, form, told, body, wanted)
+        answer = self._deliveries.page(place, form, told, body, wanted)
+        if chosen.whole is not None and not (question.annotated or question.count or question.as_of):
+            key = (*around(view.spec.code, view.version, name, beside, None), question.limit, question.cursor)
+            digest = self.pages.note(key, cut, chosen.frame.height, tail, body, told)
+            if answer.status == 200:
+                answer.sha256, answer.length = lambda: digest, len(body)
+        return answer
 
     def _records(self, chosen: Chosen, cut: Page) -> bytes:
         """The records of a page, as a JSON array."""
@@ -298,11 +291,11 @@ class ViewReader:
         overview = known if isinstance(known, Overview) else pieces.overview()
         headers, rows, said = _headers(view, name, form), overview.rows, overview.answered
         if rows <= _AT_ONCE:  # how much is held besides must not show
-            body = b"".join(pieces.written(form))
+            body = b"".join(pieces.written(form, overview))
             told = Told(entity_tag(body), headers, rows, said, large(len(body), form))
             return self._deliveries.whole(place, form, told, body, wanted)
         told = Told(etag_of_rows(form.name, view.plan.outputs, overview.digest), headers, rows, said, True, True)
-        return self._deliveries.first(place, form, told, lambda *_: pieces.written(form), wanted)
+        return self._deliveries.first(place, form, told, lambda *_: pieces.written(form, overview), wanted)
 
     def _whole(
         self,

@@ -18,8 +18,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
 
-import orjson
-
 from app.errors import Problem
 from app.formats.writing import FORMATS
 from app.policy.callers import Caller
@@ -28,9 +26,11 @@ from app.services.answered import told_of
 from app.services.answers import PRIVATE, entity_tag
 from app.services.auditing import Auditing, Reading
 from app.services.authentication import fingerprint
+from app.services.kept_pages import KeptPages, around
 from app.services.mapped import MappedState, MappedViews, mapped_key
 from app.services.naming import StateNames
-from app.services.questions import PAGE, Span, read_periods, read_regions
+from app.services.questions import PAGE, Question, Span, read_periods, read_regions
+from app.services.read import ViewReader
 from app.services.registry import CHINA, Registry, State
 from app.services.rendered import RenderedRecords
 from app.services.view_drafts import coming_end
@@ -63,6 +63,7 @@ class Standing:
     view: VisibleView
     shown: weakref.ref[MappedState]
     rendered: RenderedRecords
+    pages: KeptPages
     headers: Headers
     begins: datetime
     ends: datetime
@@ -112,8 +113,22 @@ class Standing:
             "rows": count,
             "digest": sha256(body).hexdigest(),
         }
-        tag = (b"etag", entity_tag(body).encode())
-        return MadeAtOnce(body, [*self.headers[:2], tag, *self.headers[2:]], intent, closing)
+        return MadeAtOnce(body, self._headers(entity_tag(body)), intent, closing)
+
+    def page(self, question: Question, now: datetime, identity: str) -> MadeAtOnce | None:
+        """A page of the whole view that was cut before; None where it was not."""
+        shown = self.shown()
+        cut = self.pages.find((self.head, self.tail, question.limit, question.cursor))
+        if shown is None or cut is None:
+            return None
+        records = self.rendered.array(shown.digest, self.view.plan.outputs, shown.mapped.frame, cut.start, cut.rows)
+        body = b"".join((self.head, records, cut.tail))
+        told = {"request_id": identity, "at": now, "question": question.document(), "answered": cut.answered}
+        closing = {**self.closing, "request_id": identity, "rows": cut.rows, "digest": cut.sha256}
+        return MadeAtOnce(body, self._headers(cut.etag), {**self.intent, **told}, closing)
+
+    def _headers(self, etag: str) -> Headers:
+        return [*self.headers[:2], (b"etag", etag.encode()), *self.headers[2:]]
 
     def _covered(self, region: str, period: str | None) -> _Where | None:
         """The places and times asked for, where they are of the right form and any of them is covered."""
@@ -136,13 +151,13 @@ class StandingReadings:
     """The decisions that stand, by the digest of what was presented and the view. One for each process; safe between threads."""
 
     def __init__(
-        self, registry: Registry, views: MappedViews, names: StateNames, auditing: Auditing, rendered: RenderedRecords
+        self, registry: Registry, views: MappedViews, names: StateNames, auditing: Auditing, reader: ViewReader
     ) -> None:
         self._registry = registry
         self._views = views
         self._names = names
         self._auditing = auditing
-        self._rendered = rendered
+        self._reader = reader
         self._kept: OrderedDict[tuple[bytes, str], Standing] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -163,10 +178,11 @@ class StandingReadings:
         said = {**PRIVATE, "Township-Snapshot": name, **coming_end(state, view)}
         said["Content-Type"] = FORMATS["json"].media_type
         begins, ends = _day_of(today, until)
-        head, tail = _around(view, name, shown.mapped.notes)
+        beside = {"notes": list(shown.mapped.notes)} if shown.mapped.notes else {}
+        head, tail = around(view.spec.code, view.version, name, beside, None)
         decided = Standing(
-            state=state, today=today, view=view, shown=weakref.ref(shown), rendered=self._rendered, begins=begins,
-            ends=ends, headers=[(key.lower().encode(), value.encode("latin-1")) for key, value in said.items()],
+            state=state, today=today, view=view, shown=weakref.ref(shown), rendered=self._reader.rendered,
+            pages=self._reader.pages, begins=begins, ends=ends, headers=[(key.lower().encode(), value.encode("latin-1")) for key, value in said.items()],
             head=head, tail=tail, intent=intent, closing=closing, fields=[each.name for each in view.plan.outputs],
         )  # fmt: skip
         with self._lock:
@@ -189,11 +205,3 @@ def _day_of(today: date, until: datetime | None) -> tuple[datetime, datetime]:
     begins = datetime.combine(today, time.min, tzinfo=CHINA).astimezone(UTC)
     ends = datetime.combine(today + timedelta(days=1), time.min, tzinfo=CHINA).astimezone(UTC)
     return begins, ends if until is None else min(ends, until)
-
-
-def _around(view: VisibleView, name: str, remarks: Sequence[str]) -> tuple[bytes, bytes]:
-    """What stands before and after the records of an answer that is all of what was asked for."""
-    head = orjson.dumps({"view": view.spec.code, "version": view.version, "snapshot": name})[:-1]
-    tail: dict[str, object] = {"notes": list(remarks)} if remarks else {}
-    tail["next"] = None
-    return head + b',"records":', b"," + orjson.dumps(tail)[1:]

@@ -44,15 +44,18 @@ def small_house(
 def at_once(monkeypatch: pytest.MonkeyPatch) -> list[MadeAtOnce]:
     """The answers that were given by a decision that stood."""
     found: list[MadeAtOnce] = []
-    answer = Standing.answer
 
-    def noted(self: Standing, *asked: Any) -> MadeAtOnce | None:
-        made = answer(self, *asked)
-        if made is not None:
-            found.append(made)
-        return made
+    def noting(answer: Callable[..., MadeAtOnce | None]) -> Callable[..., MadeAtOnce | None]:
+        def noted(*asked: Any) -> MadeAtOnce | None:
+            made = answer(*asked)
+            if made is not None:
+                found.append(made)
+            return made
 
-    monkeypatch.setattr(Standing, "answer", noted)
+        return noted
+
+    monkeypatch.setattr(Standing, "answer", noting(Standing.answer))
+    monkeypatch.setattr(Standing, "page", noting(Standing.page))
     return found
 
 
@@ -84,12 +87,51 @@ def test_what_stands_is_answered_as_the_routes_answer(small_house: House, at_onc
     assert packed.content == own.content
 
 
-def test_the_audit_has_the_same_of_a_reading_whichever_way_it_took(
+def pages(client: httpx.Client, limit: int, headers: dict[str, str] | None = None) -> list[httpx.Response]:
+    """All pages of the view, each followed to the next."""
+    found: list[httpx.Response] = []
+    cursor: dict[str, str] = {}
+    while cursor is not None:
+        found.append(client.get(PATH, params={"limit": str(limit), **cursor}, headers=headers))
+        following = found[-1].json()["next"]
+        cursor = {"cursor": following} if following else None
+    return found
+
+
+def test_pages_that_stand_are_those_of_the_routes_and_end_with_the_state(
     small_house: House, at_once: list[MadeAtOnce]
 ) -> None:
     ecology = standing(small_house, at_once)
-    short = ecology.get(PATH, params=ONE)
-    long = ecology.get(PATH, params=ONE, headers=BY_THE_ROUTE)
+    for limit, count in ((1, 4), (3, 2), (1000, 1)):
+        long = pages(ecology, limit, BY_THE_ROUTE)
+        assert (len(long), len(at_once)) == (count, 0)
+        short = pages(ecology, limit)
+        assert [shown(page) for page in short] == [shown(page) for page in long]
+        assert len(at_once) == count
+        at_once.clear()
+    first = ecology.get(PATH, params={"limit": "1"}).json()
+    row = {"region": "430101101", "period": "2024", "total": 7_000}
+    small_house.client(region="430101").post("/v1/submissions", json={"dataset": "people", "rows": [row]})
+    at_once.clear()
+    for _ in range(3):  # the state that a walk began in goes on; a new walk begins in the new one
+        second = ecology.get(PATH, params={"limit": "1", "cursor": first["next"]}).json()
+        assert (second["snapshot"], len(second["records"])) == (first["snapshot"], 1)
+        assert ecology.get(PATH, params={"limit": "1"}).json()["records"][0]["rk"] == 0.7
+    bad = {"limit": "1", "cursor": first["next"][:-2] + "aa"}
+    assert ecology.get(PATH, params=bad).json()["code"] == "bad_cursor"
+    other = {"limit": "2", "cursor": first["next"]}
+    assert shown(ecology.get(PATH, params=other)) == shown(ecology.get(PATH, params=other, headers=BY_THE_ROUTE))
+    small_house.apply({"agreements/ecology-2026.yaml": AGREEMENT.replace("2099-12-31", "2026-01-02")})
+    assert ecology.get(PATH, params={"limit": "1"}).status_code == 404
+
+
+@pytest.mark.parametrize("question", [ONE, {"limit": "3"}], ids=["a record", "a page"])
+def test_the_audit_has_the_same_of_a_reading_whichever_way_it_took(
+    small_house: House, at_once: list[MadeAtOnce], question: dict[str, Any]
+) -> None:
+    ecology = standing(small_house, at_once)
+    long = ecology.get(PATH, params=question, headers=BY_THE_ROUTE)
+    short = ecology.get(PATH, params=question)
     assert len(at_once) == 1
     small_house.registry.audit.close()
     with small_house.registry.database.read_journal() as cx:
