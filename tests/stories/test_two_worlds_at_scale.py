@@ -24,7 +24,7 @@ from tests.fixtures.worlds import BEGIN, Story, tell, world
 from tests.stories.test_two_refined_worlds import STORIES as REFINED_STORIES
 from tests.stories.test_two_worlds import STORIES, TIMES, NewUrl, uncovered_but_shown
 
-QUESTIONS = 2_600
+QUESTIONS = 2_500
 PARTS: list[tuple[Kind, int]] = [
     (kind, number) for number in range(TIMES) for kind in ("sqlite", "sqlite", "postgresql", "postgresql")
 ]
