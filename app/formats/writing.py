@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from app.formats.fields import column_name
 from app.formats.slices import Writer
-from app.formats.writing_arrow import write_arrow, write_parquet
+from app.formats.writing_arrow import arrow_of_pieces, parquet_of_pieces, write_arrow, write_parquet
 from app.formats.writing_csv import csv_head, csv_writer, write_csv
 from app.formats.writing_json import json_records, ndjson_writer, write_json, write_ndjson
 from app.formats.writing_xlsx import write_xlsx
@@ -30,6 +30,7 @@ class Lines:
         return b"".join(self.writer(fields, frame)(frame))
 
 
+OfPieces = Callable[[Sequence[OutputField], Collection[str], Iterator[pl.DataFrame]], Iterator[bytes]]
 Write = Callable[[Sequence[OutputField], pl.DataFrame], Iterator[bytes]]
 
 
@@ -50,6 +51,13 @@ class Format:
     write: Write
     packed: bool = False
     lines: Lines | None = None
+    of_pieces: OfPieces | None = None
+    """``write`` of frames one behind the other, for a format with types: with the ``wide_fields`` of any of them."""
+
+    @property
+    def goes_in_pieces(self) -> bool:
+        """Whether rows can be written without all of them being there."""
+        return self.lines is not None or self.of_pieces is not None
 
 
 FORMATS: Mapping[str, Format] = {
@@ -92,6 +100,7 @@ FORMATS: Mapping[str, Format] = {
             "Arrow IPC 流，小数为 decimal128",
             "Arrow IPC stream; decimals as decimal128",
             write_arrow,
+            of_pieces=arrow_of_pieces,
         ),
         Format(
             "parquet",
@@ -102,6 +111,7 @@ FORMATS: Mapping[str, Format] = {
             "Parquet with zstd; decimals as decimal128",
             write_parquet,
             packed=True,
+            of_pieces=parquet_of_pieces,
         ),
         Format(
             "xlsx",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 
 import polars as pl
@@ -54,35 +54,72 @@ class _Pieces:
 
 def write_arrow(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[bytes]:
     """The IPC stream: numbers without decimals as int64 (decimal128(38, 0) if one is wider), else decimal128(38, d)."""
-    schema = _schema(fields, frame)
-    sink = _Pieces()
-    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
-        yield sink.taken()
-        for start in range(0, frame.height, SLICE):
-            writer.write_batch(_batch(fields, frame.slice(start, SLICE), schema))
-            yield sink.taken()
-    yield sink.taken()
+    return arrow_of_pieces(fields, wide_fields(fields, frame), iter([frame]))
 
 
 def write_parquet(fields: Sequence[OutputField], frame: pl.DataFrame) -> Iterator[bytes]:
     """Parquet with zstd, one row group a piece; types as in ``write_arrow``."""
-    schema = _schema(fields, frame)
+    return parquet_of_pieces(fields, wide_fields(fields, frame), iter([frame]))
+
+
+def arrow_of_pieces(
+    fields: Sequence[OutputField], wide: Collection[str], frames: Iterator[pl.DataFrame]
+) -> Iterator[bytes]:
+    """As ``write_arrow`` of the ``frames`` one behind the other; ``wide`` are the ``wide_fields`` of any of them."""
+    schema = _schema(fields, wide)
     sink = _Pieces()
-    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd") as writer:
-        for start in range(0, frame.height, SLICE):
-            writer.write_batch(_batch(fields, frame.slice(start, SLICE), schema))
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
+        yield sink.taken()
+        for rows in _in_slices(frames):
+            writer.write_batch(_batch(fields, rows, schema))
             yield sink.taken()
     yield sink.taken()
 
 
-def _schema(fields: Sequence[OutputField], frame: pl.DataFrame) -> pa.Schema:
-    return pa.schema([pa.field(field.name, _type(field, frame), metadata=_about(field)) for field in fields])
+def parquet_of_pieces(
+    fields: Sequence[OutputField], wide: Collection[str], frames: Iterator[pl.DataFrame]
+) -> Iterator[bytes]:
+    """As ``write_parquet`` of the ``frames`` one behind the other; ``wide`` are the ``wide_fields`` of any of them."""
+    schema = _schema(fields, wide)
+    sink = _Pieces()
+    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd") as writer:
+        for rows in _in_slices(frames):
+            writer.write_batch(_batch(fields, rows, schema))
+            yield sink.taken()
+    yield sink.taken()
 
 
-def _type(field: OutputField, frame: pl.DataFrame) -> pa.DataType:
+def wide_fields(fields: Sequence[OutputField], frame: pl.DataFrame) -> frozenset[str]:
+    """The names of whole numbers of which one does not fit 64 bits."""
+    whole = (field for field in fields if field.kind == "number" and field.decimals == 0)
+    return frozenset(field.name for field in whole if not fits_int64(frame.get_column(column_name(field))))
+
+
+def _in_slices(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The rows of all frames, ``SLICE`` at a time, in whatever pieces they come."""
+    waiting: list[pl.DataFrame] = []
+    for frame in frames:
+        waiting.append(frame)
+        if sum(each.height for each in waiting) < SLICE:
+            continue
+        rows = waiting[0] if len(waiting) == 1 else pl.concat(waiting, how="vertical_relaxed")
+        whole = rows.height - rows.height % SLICE
+        for start in range(0, whole, SLICE):
+            yield rows.slice(start, SLICE)
+        waiting = [rows.slice(whole)]
+    rest = pl.concat(waiting, how="vertical_relaxed") if waiting else pl.DataFrame()
+    if rest.height:
+        yield rest
+
+
+def _schema(fields: Sequence[OutputField], wide: Collection[str]) -> pa.Schema:
+    return pa.schema([pa.field(field.name, _type(field, wide), metadata=_about(field)) for field in fields])
+
+
+def _type(field: OutputField, wide: Collection[str]) -> pa.DataType:
     if field.kind != "number":
         return _TYPES[field.kind]
-    if field.decimals == 0 and fits_int64(frame.get_column(column_name(field))):
+    if field.decimals == 0 and field.name not in wide:
         return pa.int64()
     return pa.decimal128(DIGITS, field.decimals)
 

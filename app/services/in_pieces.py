@@ -12,7 +12,8 @@ from datetime import date
 import polars as pl
 
 from app.formats.slices import written
-from app.formats.writing import Format
+from app.formats.writing import FORMATS, Format
+from app.formats.writing_arrow import wide_fields
 from app.mapping.plan import Plan
 from app.policy.scopes import Scope
 from app.services.answered import told_of
@@ -33,6 +34,7 @@ class Overview(SeenBefore):
 
     rows: int
     answered: dict[str, object]
+    wide: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,14 @@ class ViewInPieces:
             yield mapped.frame.filter(prefix_of(pl.col("code")).is_in(sorted(prefixes)))
             self.registry.parts.let_go()
 
-    def written(self, form: Format) -> Iterator[bytes]:
-        """All rows in a format of lines, with its head."""
+    def written(self, form: Format, overview: Overview) -> Iterator[bytes]:
+        """All rows in a format that goes in pieces, with its head."""
         fields, lines = self.plan.outputs, form.lines
+        if form.of_pieces is not None:
+            yield from form.of_pieces(fields, overview.wide, self.frames())
+            return
         if lines is None:
-            raise ValueError(f"{form.name} is not a format of lines")
+            raise ValueError(f"{form.name} does not go in pieces")
         head = lines.head(fields)
         if head:
             yield head
@@ -79,14 +84,17 @@ class ViewInPieces:
         rows = 0
         codes: set[str] = set()
         periods: set[int] = set()
+        wide: frozenset[str] = frozenset()
         for frame in self.frames():
             parts += stretches(frame)
             rows += frame.height
             codes.update(frame["code"].unique().to_list())
             periods.update(frame["period"].unique().to_list())
+            wide |= wide_fields(self.plan.outputs, frame)
         outputs = self.plan.outputs
         digest = digest_of(f"{self.code}\0{self.version}", outputs, parts)
-        return Overview(digest, rows, told_of([field.name for field in outputs], codes, periods, self.plan.frequency))
+        said = told_of([field.name for field in outputs], codes, periods, self.plan.frequency)
+        return Overview(digest, rows, said, wide)
 
     def _pieces(self) -> Iterator[tuple[set[str], frozenset[int]]]:
         """Beginnings of codes next to each other, with every region that ever had a code that begins so."""
@@ -106,5 +114,7 @@ class ViewInPieces:
 
 
 def may_go_in_pieces(question: Question) -> bool:
-    """Whether all rows and fields are asked for, in their own order, in a format of lines."""
-    return question == Question(as_of=question.as_of, format=question.format)
+    """Whether all rows and fields are asked for, in their own order, in a format that goes in pieces."""
+    return FORMATS[question.format].goes_in_pieces and question == Question(
+        as_of=question.as_of, format=question.format
+    )

@@ -89,10 +89,12 @@ def open_part(path: Path) -> Part:
     named = path.name.removesuffix(SUFFIX).partition("-")[2]
     try:
         with path.open("rb") as file:
+            # Read and not mapped: looking at all of it would leave all of it in the memory of this process.
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError as error:  # nothing in it
         raise DamagedPartError(f"{path.name}: {error}") from error
-    if hashlib.sha256(mapped).hexdigest()[:_NAMED] != named:
+    if digest[:_NAMED] != named:
         raise DamagedPartError(f"{path.name}: the bytes are not those of the name")
     return _part(mapped, named, path.name)
 

@@ -19,6 +19,7 @@ from app.errors import Problem
 from app.formats import writing_json
 from app.formats.row_texts import RowWriter
 from app.formats.writing import FORMATS, json_records
+from app.formats.writing_arrow import wide_fields
 from app.mapping.plan import OutputField
 from tests.formats.frames import FIELDS, frame_of, records_of
 
@@ -358,3 +359,22 @@ def test_a_column_of_csv_with_one_text_that_is_to_be_changed_is_as_if_it_were_al
     assert lines(texts) == b"".join(lines([text]) for text in texts)
     apart = [[guarded(text) if text else "", "1"] for text in texts]
     assert list(csv.reader(io.StringIO(lines(texts).decode(), newline=""))) == apart
+
+
+@pytest.mark.parametrize("name", ["arrow", "parquet"])
+@pytest.mark.parametrize("heights", [[0, 3, 0, 20, 1], [7, 7, 10], [24], [1] * 24, []])
+def test_typed_rows_that_come_in_pieces_give_the_bytes_of_the_whole(monkeypatch, name, heights):
+    monkeypatch.setattr("app.formats.writing_arrow.SLICE", 7)
+    fields = [OutputField("t", "", "text"), OutputField("n", "", "number"), OutputField("d", "", "number", 2)]
+    numbers = pl.Series([None, 5, *([2**64] if 24 in heights else []), *range(30)], dtype=pl.Int128)[: sum(heights)]
+    texts = [None, *"甲乙"] * 10
+    frame = pl.DataFrame({"field:t": texts[: len(numbers)], "field:n": numbers, "field:d": numbers.cast(pl.Int128)},
+                         schema_overrides={"field:t": pl.String})  # fmt: skip
+    starts = [sum(heights[:place]) for place in range(len(heights))]
+    pieces = [frame.slice(start, height) for start, height in zip(starts, heights, strict=True)]
+    narrow = [
+        each if wide_fields(fields, each) else each.with_columns(pl.col("field:n").cast(pl.Int64)) for each in pieces
+    ]
+    wide = frozenset[str]().union(*(wide_fields(fields, each) for each in pieces))
+    form = FORMATS[name]
+    assert b"".join(form.of_pieces(fields, wide, iter(narrow))) == b"".join(form.write(fields, frame))

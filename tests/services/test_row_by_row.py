@@ -188,7 +188,7 @@ def test_a_view_in_pieces_is_the_view(registry: Registry, most: int, at_once: in
         report(registry, "pop", [{k: v for k, v in row.items() if v != ""} for row in rows])
     report(registry, "site", [{"region": "430101101", "period": "2024", "number": each, "power": "1"} for each in "AB"])
     with patch.object(read, "_AT_ONCE", at_once), patch.object(in_pieces, "_REGIONS", most):
-        for code, format in itertools.product(VIEWS, ("ndjson", "csv")):
+        for code, format in itertools.product(VIEWS, ("ndjson", "csv", "arrow", "parquet")):
             question = Question(format=format)
             whole = answered(fresh_reader(registry), code, question)
             with (
