@@ -24,21 +24,29 @@ def frame_digest(frame: pl.DataFrame) -> bytes:
 
 
 def stretch_digests(frame: pl.DataFrame, spans: Sequence[tuple[int, int]]) -> list[bytes]:
-    """The ``frame_digest`` of each stretch (first row, length) of a frame, whose columns are taken from memory once."""
+    """The ``frame_digest`` of each stretch (first row, length) of a frame."""
+    columns = column_digests(frame, spans)
+    return [digest_of_columns(length, each) for each, (_, length) in zip(columns, spans, strict=True)]
+
+
+def digest_of_columns(length: int, columns: Sequence[bytes]) -> bytes:
+    """The digest of so many rows from those of their columns, in order."""
+    digest = hashlib.sha256(f"{length}".encode())
+    for column in columns:
+        digest.update(column)
+    return digest.digest()
+
+
+def column_digests(frame: pl.DataFrame, spans: Sequence[tuple[int, int]]) -> list[tuple[bytes, ...]]:
+    """For each stretch the digests of its columns, in order. The columns are taken from memory once."""
     if 2 * sum(length for _, length in spans) < frame.height:
-        return [frame_digest(frame.slice(start, length)) for start, length in spans]
+        return [column_digests(frame.slice(start, length), [(0, length)])[0] for start, length in spans]
     if frame.height <= _AT_ONCE:
         columns = [_column_digests(column, spans) for column in frame]
     else:
         begun = [writers().submit(_column_digests, column, spans) for column in frame]
         columns = [future.result() for future in begun]
-    found: list[bytes] = []
-    for number, (_, length) in enumerate(spans):
-        digest = hashlib.sha256(f"{length}".encode())
-        for column in columns:
-            digest.update(column[number])
-        found.append(digest.digest())
-    return found
+    return list(zip(*columns, strict=True)) if columns else [()] * len(spans)
 
 
 def _column_digests(column: pl.Series, spans: Sequence[tuple[int, int]]) -> list[bytes]:

@@ -246,6 +246,6 @@ def _again(
     replaced = in_place(earlier.mapped, earlier.places, anew, of_them)
     if replaced is not None:
         mapped, changed = replaced
-        return _Again(mapped, stretches_again(mapped.frame, earlier.parts, changed), changed)
+        return _Again(mapped, stretches_again(earlier.mapped.frame, mapped.frame, earlier.parts, changed), changed)
     moved = spliced(earlier.mapped, earlier.parts, anew, of_them)
     return None if moved is None else _Again(moved[0], stretches(moved[0].frame, moved[1]), None)

@@ -19,7 +19,7 @@ from app.mapping.run import Mapped
 from app.mapping.steps import finer_in_time
 from app.policy.scopes import Scope
 from app.services.few_rows import PlaceIndex
-from app.services.frame_digests import stretch_digests
+from app.services.frame_digests import column_digests, digest_of_columns
 from app.services.refinements import conditions_on
 from app.services.registry import State
 
@@ -36,6 +36,8 @@ class Stretch:
     start: int
     length: int
     digest: bytes
+    columns: tuple[bytes, ...] = ()
+    """The digest of each column, in order, of which ``digest`` is made."""
 
 
 def is_row_by_row(plan: Plan, state: State, scope: Scope) -> bool:
@@ -51,35 +53,48 @@ def is_row_by_row(plan: Plan, state: State, scope: Scope) -> bool:
     )
 
 
-def stretches(frame: pl.DataFrame, known: Mapping[str | None, tuple[int, bytes]] | None = None) -> tuple[Stretch, ...]:
+def stretches(frame: pl.DataFrame, known: Mapping[str | None, Stretch] | None = None) -> tuple[Stretch, ...]:
     """The rows of a mapped frame in stretches; where they are parted depends on the codes that are shown, on nothing else.
 
-    ``known`` has length and digest of stretches by their prefix, for those that are known to be what they were.
+    ``known`` has stretches by their prefix, for those that are known to show what they did, though perhaps elsewhere.
     """
     parted = _parted(frame["code"], 0, _PREFIXES)
     stood = known or {}
-    stand = {prefix for prefix, _, length in parted if stood.get(prefix, (None, b""))[0] == length}
+    stand = {prefix for prefix, _, length in parted if prefix in stood and stood[prefix].length == length}
     anew = [(start, length) for prefix, start, length in parted if prefix not in stand]
-    found = iter(stretch_digests(frame.drop("region"), anew))
+    found = iter(column_digests(frame.drop("region"), anew))
     return tuple(
-        Stretch(prefix, start, length, stood[prefix][1] if prefix in stand else next(found))
+        replace(stood[prefix], start=start) if prefix in stand else _digested(prefix, start, length, next(found))
         for prefix, start, length in parted
     )
 
 
 def stretches_again(
-    frame: pl.DataFrame, parts: Sequence[Stretch], changed: Sequence[tuple[int, int]]
+    earlier: pl.DataFrame, frame: pl.DataFrame, parts: Sequence[Stretch], changed: Sequence[tuple[int, int]]
 ) -> tuple[Stretch, ...]:
-    """The stretches of a frame that differs in the rows ``changed`` from the one with the stretches ``parts``."""
+    """The stretches of ``frame``, which differs in the rows ``changed`` from ``earlier``, of which ``parts`` are."""
     starts = [part.start for part in parts]
-    hit = {
-        number
-        for first, end in changed
-        for number in range(bisect_right(starts, first) - 1, bisect_right(starts, end - 1))
-    }
-    anew = [(part.start, part.length) for number, part in enumerate(parts) if number in hit]
-    found = iter(stretch_digests(frame.drop("region"), anew))
-    return tuple(replace(part, digest=next(found)) if number in hit else part for number, part in enumerate(parts))
+    names = [name for name in frame.columns if name != "region"]
+    # Mostly a few figures change: what the other columns show was digested before.
+    columns: dict[int, set[str]] = {}
+    for first, end in changed:
+        before, after = earlier.slice(first, end - first), frame.slice(first, end - first)
+        differing = {name for name in names if not before[name].equals(after[name])}
+        for number in range(bisect_right(starts, first) - 1, bisect_right(starts, end - 1)):
+            columns.setdefault(number, set()).update(differing)
+    found = list(parts)
+    for number, differing in columns.items():
+        part = parts[number]
+        asked = [name for name in names if name in differing]
+        of_part = pl.DataFrame([frame[name].slice(part.start, part.length) for name in asked])
+        anew = dict(zip(asked, column_digests(of_part, [(0, part.length)])[0], strict=True))
+        told = [anew.get(name, known) for name, known in zip(names, part.columns, strict=True)]
+        found[number] = _digested(part.prefix, part.start, part.length, told)
+    return tuple(found)
+
+
+def _digested(prefix: str | None, start: int, length: int, columns: Sequence[bytes]) -> Stretch:
+    return Stretch(prefix, start, length, digest_of_columns(length, columns), tuple(columns))
 
 
 def digest_of(prefix: str, fields: Sequence[OutputField], parts: Sequence[Stretch]) -> str:
@@ -94,7 +109,7 @@ def digest_of(prefix: str, fields: Sequence[OutputField], parts: Sequence[Stretc
 
 def spliced(
     earlier: Mapped, parts: Sequence[Stretch], anew: Mapped, touched: frozenset[int]
-) -> tuple[Mapped, dict[str | None, tuple[int, bytes]]] | None:
+) -> tuple[Mapped, dict[str | None, Stretch]] | None:
     """``earlier`` with the rows of the ``touched`` regions as they are in ``anew``; and the stretches that stand.
 
     None where the rows cannot be put among the others by their codes.
@@ -121,7 +136,7 @@ def spliced(
         since = part.start + part.length
     pieces.append(earlier.frame.slice(since))
     frame = pl.concat(pieces, how="vertical_relaxed", rechunk=True)
-    standing = {part.prefix: (part.length, part.digest) for number, part in enumerate(parts) if number not in hit}
+    standing = {part.prefix: part for number, part in enumerate(parts) if number not in hit}
     return replace(earlier, frame=frame), standing
 
 
