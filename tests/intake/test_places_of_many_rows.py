@@ -31,8 +31,14 @@ MONTHLY = dataset("monthly", "月报", [element("monthly", "total", "总量", un
 
 def test_a_code_that_changes_hands_in_july_names_each_months_own_region() -> None:
     chance = random.Random(3)
-    months = [f"2025-{month:02d}" for month in range(1, 13)] + ["2025年8月", "2025", "x", "", "2024-01"]
-    names = ["430682101", "430682102", "东镇", "新东镇", "西镇", "430682", "合计", "999999999", ""]
+    months: list[str | None] = [f"2025-{month:02d}" for month in range(1, 13)] + [
+        "2025年8月",
+        "2025",
+        "x",
+        None,
+        "2024-01",
+    ]
+    names = ["430682101", "430682102", "东镇", "新东镇", "西镇", "430682", "合计", "999999999", None]
     rows = [[chance.choice(names), chance.choice(months), at] for at in range(600)]
     data = xlsx([["区划代码", "期间", "总量"], *rows])
     around = replace(context(MONTHLY, None), regions=REGIONS, catalogue=CATALOGUE, may_write=lambda *_: True)
