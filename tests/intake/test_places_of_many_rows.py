@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from unittest.mock import patch
 
 from app.catalogue.regions import RegionIndex, RegionState
@@ -31,15 +33,9 @@ MONTHLY = dataset("monthly", "月报", [element("monthly", "total", "总量", un
 
 def test_a_code_that_changes_hands_in_july_names_each_months_own_region() -> None:
     chance = random.Random(3)
-    months: list[str | None] = [f"2025-{month:02d}" for month in range(1, 13)] + [
-        "2025年8月",
-        "2025",
-        "x",
-        None,
-        "2024-01",
-    ]
+    months = [*(f"2025-{month:02d}" for month in range(1, 13)), "2025年8月", "2025", "x", None, "2024-01"]
     names = ["430682101", "430682102", "东镇", "新东镇", "西镇", "430682", "合计", "999999999", None]
-    rows = [[chance.choice(names), chance.choice(months), at] for at in range(600)]
+    rows: list[Sequence[Any]] = [[chance.choice(names), chance.choice(months), at] for at in range(600)]
     data = xlsx([["区划代码", "期间", "总量"], *rows])
     around = replace(context(MONTHLY, None), regions=REGIONS, catalogue=CATALOGUE, may_write=lambda *_: True)
     around = replace(around, today=date(2026, 1, 15))
