@@ -158,6 +158,7 @@ part_revision = Table(
     Column("dataset", Text, primary_key=True),
     Column("year", Integer, primary_key=True, autoincrement=False),
     Column("epoch", BIG_ID, primary_key=True, autoincrement=False),
+    Index("ix_part_revision_epoch", "epoch"),
 )
 
 credential = Table(
