@@ -24,7 +24,7 @@ from app.formats.encoding import IDENTITY, worth_packing
 from app.services.standing import MadeAtOnce
 from app.store.audit import Written
 
-_CLOSING_SECONDS = 0.005  # that a closing entry waits for others to share its commit
+_CLOSING_SECONDS = 0.02  # that a closing entry waits for others to share its commit
 
 
 @dataclass(slots=True)

@@ -37,6 +37,7 @@ def list_entries(
     size = _PAGE if limit is None else limit
     if not 1 <= size <= _LARGEST_PAGE:
         raise Problem("bad_request", f"limit 应为 1 至 {_LARGEST_PAGE} (limit is from 1 to {_LARGEST_PAGE})")
+    registry.audit.settle()  # how readings ended, too, of which nobody waited for the entry
     with registry.database.read_journal() as cx:
         found = audit.entries(cx, **wanted, before_id=before, limit=size)
         leaves = audit_tree.leaves_of(cx, [item.id for item in found])

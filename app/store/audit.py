@@ -156,6 +156,15 @@ class AuditLog:
             if self._later and not self._closed:
                 self._waiting.put(((), None))
 
+    def settle(self) -> None:
+        """Returns when all that was handed over here before is durable, or was told that it is not."""
+        done = threading.Event()
+        with self._gate:
+            if self._writer is None:  # nothing was, or it has all been written
+                return
+            self._waiting.put(((), lambda _: done.set()))
+        done.wait()
+
     def submit(self, entry: AuditEntry) -> Future[Place]:
         """Hand an entry over; the future is done when it is durable, or carries what went wrong."""
         done: Future[Place] = Future()
@@ -200,6 +209,8 @@ class AuditLog:
                 count += len(more[0])
             if count:
                 self._commit(group)
+            else:
+                _tell(group, Written())
             if last:
                 break
         while left := self._taken_later():
@@ -225,10 +236,7 @@ class AuditLog:
         except Exception as fault:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             # Whether the group was kept may be unknown, so that nothing may be linked to it: a new chain begins.
             self._chain = None
-            failed = Written(fault=fault)
-            for _, told in group:
-                if told is not None:
-                    told(failed)
+            _tell(group, Written(fault=fault))
             return
         first = chain.position + 1
         chain.advance(links)
@@ -258,6 +266,12 @@ class AuditLog:
         ended = update(t.audit_writer).where(t.audit_writer.c.id == self._chain.writer)
         with suppress(Exception), self._database.journal() as cx:
             cx.execute(ended.values(last=self._chain.position))
+
+
+def _tell(group: Sequence[Handed], written: Written) -> None:
+    for _, told in group:
+        if told is not None:
+            told(written)
 
 
 def document_of(entry: AuditEntry, writer: str, position: int) -> dict[str, Any]:

@@ -124,10 +124,15 @@ def test_what_may_wait_goes_with_the_next_or_when_it_is_hurried_or_at_the_end(da
     log.hand_over([told_of(_entry("hurried"))], done.put, later=True)
     log.hurry()
     assert done.get(timeout=10).place().position == 3
+    log.hand_over([told_of(_entry("settled"))], later=True)
+    log.settle()
+    assert _kept(database)[0].entry.request_id == "settled"
+    log.settle()
     for number in range(3):
         log.hand_over([told_of(_entry(f"last-{number}"))], later=True)
     log.close()
-    assert [kept.entry.request_id for kept in _kept(database)][:4] == ["last-2", "last-1", "last-0", "hurried"]
+    log.settle()
+    assert [kept.entry.request_id for kept in _kept(database)][:4] == ["last-2", "last-1", "last-0", "settled"]
     with pytest.raises(Problem):
         log.hand_over([told_of(_entry("late"))], later=True)
     log.hurry()

@@ -90,7 +90,7 @@ def test_what_stands_is_answered_as_the_routes_answer(small_house: House, at_onc
 def pages(client: httpx.Client, limit: int, headers: dict[str, str] | None = None) -> list[httpx.Response]:
     """All pages of the view, each followed to the next."""
     found: list[httpx.Response] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, str] | None = {}
     while cursor is not None:
         found.append(client.get(PATH, params={"limit": str(limit), **cursor}, headers=headers))
         following = found[-1].json()["next"]
@@ -246,6 +246,23 @@ def test_a_decision_is_never_behind_a_write_nor_behind_the_view(small_house: Hou
     for _ in range(3):
         (record,) = ecology.get(PATH, params=ONE).json()["records"]
         assert record["ly"] == "甲"
+
+
+def test_nothing_shows_what_is_written_out_of_sight(small_house: House, at_once: list[MadeAtOnce]) -> None:
+    """A write of what this reader may not see: the next answers are the same, those that stand among them."""
+    ecology = standing(small_house, at_once)
+    asked: list[dict[str, Any]] = [ONE, {"region": "430101"}, {"limit": "3"}, {"region": "430102101"}]
+    before = [shown(ecology.get(PATH, params=question)) for question in asked]
+    hidden: list[dict[str, Any]] = [
+        {"region": "430101101", "period": "2024", "men": 7},  # a field that no agreement covers
+        {"region": "430102101", "period": "2024", "total": 9},  # a county that none covers
+    ]
+    for row in hidden:
+        clerk = small_house.client(region=row["region"][:6])
+        assert clerk.post("/v1/submissions", json={"dataset": "people", "rows": [row]}).json()["status"] == "applied"
+        for _ in range(3):
+            assert [shown(ecology.get(PATH, params=question)) for question in asked] == before
+    assert at_once
 
 
 def test_decisions_are_each_reader_s_own(small_house: House, at_once: list[MadeAtOnce]) -> None:
