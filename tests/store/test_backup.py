@@ -171,6 +171,22 @@ def _digests(database):
     return found
 
 
+@pytest.fixture(scope="module")
+def _made():
+    return {}
+
+
+@pytest.fixture
+def good(_made, database_kind, new_database, tmp_path_factory):
+    """A backup of a database of each kind with something in every table, made once."""
+    if database_kind not in _made:
+        full = new_database(database_kind)
+        _fill(full)
+        _made[database_kind] = tmp_path_factory.mktemp("backup") / "good.zip"
+        backup.backup(full, _made[database_kind])
+    return _made[database_kind]
+
+
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_a_copy_says_the_same_in_every_table(new_database, source, target):
     one, other = new_database(source), new_database(target)
@@ -252,27 +268,23 @@ def _rewritten(source, target, change_member):
             new.writestr(name, change_member(name, old.read(name)))
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda name, data: data.replace(b'\\"10\\"', b'\\"11\\"') if name == "tables/record_version.jsonl" else data,
-        lambda name, data: data.split(b"\n", 1)[1] if name == "tables/epoch_log.jsonl" else data,
-        lambda name, data: b"{}" if name == "manifest.json" else data,
-        lambda name, data: data.replace(b'"format": 2', b'"format": 9') if name == "manifest.json" else data,
-    ],
-)
-def test_a_damaged_backup_is_refused_before_anything_is_written(
-    database, new_database, database_kind, tmp_path, damage
-):
-    _fill(database)
-    backup.backup(database, tmp_path / "good.zip")
-    _rewritten(tmp_path / "good.zip", tmp_path / "bad.zip", damage)
+DAMAGES = [
+    lambda name, data: data.replace(b'\\"10\\"', b'\\"11\\"') if name == "tables/record_version.jsonl" else data,
+    lambda name, data: data.split(b"\n", 1)[1] if name == "tables/epoch_log.jsonl" else data,
+    lambda name, data: b"{}" if name == "manifest.json" else data,
+    lambda name, data: data.replace(b'"format": 2', b'"format": 9') if name == "manifest.json" else data,
+]
+
+
+def test_a_damaged_backup_is_refused_before_anything_is_written(good, new_database, database_kind, tmp_path):
     empty = new_database(database_kind)
-    with pytest.raises(Problem) as told:
-        backup.restore(empty, tmp_path / "bad.zip")
-    assert told.value.code == "bad_request"
-    assert empty.epoch() == 0
-    backup.restore(empty, tmp_path / "good.zip")
+    for number, damage in enumerate(DAMAGES):
+        _rewritten(good, tmp_path / "bad.zip", damage)
+        with pytest.raises(Problem) as told:
+            backup.restore(empty, tmp_path / "bad.zip")
+        assert told.value.code == "bad_request", number
+        assert empty.epoch() == 0, number
+    backup.restore(empty, good)
 
 
 def test_a_file_that_is_no_backup_is_refused(database, tmp_path):
@@ -294,11 +306,7 @@ def test_a_backup_of_a_newer_program_is_refused(database, new_database, database
     assert told.value.code == "bad_request"
 
 
-def test_a_restore_that_fails_half_way_leaves_the_database_empty(
-    database, new_database, database_kind, tmp_path, monkeypatch
-):
-    _fill(database)
-    backup.backup(database, tmp_path / "b.zip")
+def test_a_restore_that_fails_half_way_leaves_the_database_empty(good, new_database, database_kind, monkeypatch):
     empty = new_database(database_kind)
 
     def fail(_):
@@ -307,6 +315,6 @@ def test_a_restore_that_fails_half_way_leaves_the_database_empty(
     with monkeypatch.context() as broken:
         broken.setattr(secrets, "new_lineage", fail)
         with pytest.raises(RuntimeError):
-            backup.restore(empty, tmp_path / "b.zip")
+            backup.restore(empty, good)
     assert empty.epoch() == 0
-    backup.restore(empty, tmp_path / "b.zip")
+    backup.restore(empty, good)
