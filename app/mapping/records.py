@@ -59,10 +59,10 @@ def load(plan: Plan, dataset: Dataset, sources: Sources, coverage: Coverage) -> 
     wanted = [e for e in dataset.elements if e.path in plan.elements]
     rows = sources.rows(dataset.code, [e.code for e in wanted if e.code not in dataset.key])
     scale = {e.code: rows.scale.get(e.code, 1) for e in wanted}
-    columns = [pl.col("region").cast(pl.Int32), pl.col("period").cast(pl.Int32)]
-    columns += [pl.col(code).alias(f"key:{code}") for code in dataset.key]
+    columns = [rows.frame["region"].cast(pl.Int32), rows.frame["period"].cast(pl.Int32)]
+    columns += [rows.frame[code].alias(f"key:{code}") for code in dataset.key]
     columns += [_values(rows, e) for e in wanted if e.code not in dataset.key]
-    frame = rows.frame.select(columns)
+    frame = pl.DataFrame(columns)
     for element in wanted:
         if element.code in dataset.key:
             values, divisor = _key_values(rows, element)
@@ -71,11 +71,12 @@ def load(plan: Plan, dataset: Dataset, sources: Sources, coverage: Coverage) -> 
     return Records(dataset, frame, scale)
 
 
-def _values(rows: Rows, element: Element) -> pl.Expr:
+def _values(rows: Rows, element: Element) -> pl.Series:
     """The element's column; where it is covered nowhere, sources need not have it, and it is missing."""
     if element.code in rows.frame.columns:
-        return pl.col(element.code).alias(f"value:{element.code}")
-    return pl.lit(None, dtype=_TYPES.get(element.type, pl.Int128)).alias(f"value:{element.code}")
+        return rows.frame[element.code].alias(f"value:{element.code}")
+    missing = pl.Series(f"value:{element.code}", [None], dtype=_TYPES.get(element.type, pl.Int128))
+    return missing.new_from_index(0, rows.frame.height)
 
 
 def _key_values(rows: Rows, element: Element) -> tuple[pl.Series, int]:

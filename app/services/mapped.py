@@ -41,6 +41,7 @@ class MappedState:
 
     @cached_property
     def size(self) -> int:
+        """Bytes that the rows take."""
         return int(self.mapped.frame.estimated_size())
 
     index: PlaceIndex | None = None

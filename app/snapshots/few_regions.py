@@ -80,7 +80,7 @@ def revised_regions(
     came = [
         pl.Series(name, [each[0][at] for each in added], dtype=kind) for at, (name, kind) in enumerate(fixed.items())
     ]
-    columns = [_joined(kept[series.name], series) for series in came]
+    columns = [(kept[series.name], series) for series in came]
     scale: dict[str, int] = {}
     bound: dict[str, int] = {}
     for element in data_elements(dataset):
@@ -89,7 +89,7 @@ def revised_regions(
         before = kept[code] if code in earlier.recipe.types else None
         if not element.numeric:
             column = _plain(element, reported)
-            columns.append(_joined(before if before is not None else _missing(column, kept.height), column))
+            columns.append((before if before is not None else _missing(column, kept.height), column))
             continue
         numbers = _numbers(element, reported, units)
         common = math.lcm(earlier.scale.get(code, 1), numbers.scale)
@@ -100,18 +100,14 @@ def revised_regions(
         kind = pl.Int64() if most <= _INT64 else pl.Int128()
         column = pl.Series(code, [None if n is None else n * over for n in numbers.integers], dtype=kind)
         scale[code], bound[code] = common, most
-        columns.append(
-            _joined(_times(before, up, kind) if before is not None else _missing(column, kept.height), column)
-        )
-    frame = pl.DataFrame(columns).lazy()
-    if changes.gone:
-        frame = frame.filter(~pl.col("_version").is_in(list(changes.gone)))
-    sorted_frame = frame.sort("region", "period", *dataset.key, "_version").collect()
+        columns.append((_times(before, up, kind) if before is not None else _missing(column, kept.height), column))
+    stay, new = (pl.DataFrame(list(frame)) for frame in zip(*columns, strict=True))
+    frame = _among(stay, new, set(changes.gone), ["region", "period", *dataset.key, "_version"])
     elements = data_elements(dataset)
     recipe = Recipe(
         dataset.key, {each.code: each.type for each in elements}, {each.code: each.unit for each in elements}, {}
     )
-    return Part(sorted_frame, scale, bound, "", 0, recipe)
+    return Part(frame, scale, bound, "", 0, recipe)
 
 
 def _decoded(dataset: Dataset, row: PartRow) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -175,5 +171,22 @@ def _times(column: pl.Series, factor: int, kind: pl.DataType) -> pl.Series:
     return same if factor == 1 else same * pl.Series([factor], dtype=kind)
 
 
-def _joined(before: pl.Series, came: pl.Series) -> pl.Series:
-    return before.clone().append(came) if len(came) else before
+def _among(stay: pl.DataFrame, come: pl.DataFrame, gone: set[int], order: Sequence[str]) -> pl.DataFrame:
+    """The rows of both, but for the versions that are ``gone``, in order; the first has its own in order already."""
+    if stay.height > MOST_ROWS or come.height + len(gone) > FEW:
+        both = pl.concat([stay, come]).lazy()
+        return both.filter(~pl.col("_version").is_in(sorted(gone))).sort(order).collect()
+    rows = [
+        (place, part, row)
+        for part, frame in enumerate((stay, come))
+        for row, place in enumerate(zip(*(frame[name].to_list() for name in order), strict=True))
+        if part or place[-1] not in gone
+    ]
+    pieces: list[list[int]] = []  # of which, from, to
+    for _, part, row in sorted(rows):
+        if pieces and pieces[-1][0] == part and pieces[-1][2] == row:
+            pieces[-1][2] = row + 1
+        else:
+            pieces.append([part, row, row + 1])
+    slices = [(stay, come)[part].slice(first, end - first) for part, first, end in pieces]
+    return pl.concat(slices) if slices else come.clear()

@@ -69,14 +69,17 @@ def restrict(
     """
     known = dataset.by_code.keys() & columns.keys()
     kept = [code for code in rows.frame.columns if code in known and code not in dataset.key]
-    frame = rows.frame.select("region", "period", *dataset.key, *kept)
-    pairs = frame.select("region", "period")
+    frame = pl.DataFrame([rows.frame[name] for name in ("region", "period", *dataset.key, *kept)])
+    pairs = pl.DataFrame([frame["region"], frame["period"]])
     cut: list[pl.Expr] = []
     for code in kept:
         cover = columns[code]
         if cover is not None:
             cut.append(pl.when(_covered(cover, pairs)).then(pl.col(code)).otherwise(None).alias(code))
     frame = frame.with_columns(cut) if cut else frame
+    scale = {code: rows.scale[code] for code in kept if code in rows.scale}
+    if any(frame[code].null_count() == 0 for code in kept):
+        return Rows(frame, scale)
     values: list[pl.Series | pl.Expr] = [pl.col(code).is_not_null() for code in kept]
     if whole_records:
         covers = [columns[code] for code in kept]
@@ -86,7 +89,7 @@ def restrict(
             cover = columns[code]
             values.append(pl.col(code).is_not_null() if cover is None else pl.lit(_covered(cover, pairs)))
     there = pl.any_horizontal(values) if values else pl.lit(value=False)
-    return Rows(frame.filter(there), {code: rows.scale[code] for code in kept if code in rows.scale})
+    return Rows(frame.filter(there), scale)
 
 
 def _covered(cover: CellCover, pairs: pl.DataFrame) -> pl.Series:
