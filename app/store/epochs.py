@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from app.store import tables as t
+from app.store.types import BIG_ID
 
 
 def current(cx: Connection) -> int:
@@ -18,6 +19,17 @@ def current(cx: Connection) -> int:
 SUBMISSION = "submission"
 WITHDRAWAL = "withdrawal"
 _RECORDS_ONLY = (f"{SUBMISSION} %", f"{WITHDRAWAL} %")
+# Made once: every process asks this after every write.
+_TOLD = select(
+    select(t.epoch.c.value).where(t.epoch.c.id == 1).scalar_subquery(),
+    select(func.count())
+    .where(
+        t.epoch_log.c.epoch > bindparam("since", type_=BIG_ID),
+        or_(*(t.epoch_log.c.reason.like(pattern) for pattern in _RECORDS_ONLY)),
+        t.epoch_log.c.reason.not_like("%;%"),
+    )
+    .scalar_subquery(),
+)
 
 
 def only_records_since(cx: Connection, epoch: int) -> tuple[int, bool]:
@@ -26,10 +38,7 @@ def only_records_since(cx: Connection, epoch: int) -> tuple[int, bool]:
     That is when every reason in the log is a submission's or a withdrawal's and no other beside it. An epoch without a
     line in the log counts as one that changed anything.
     """
-    present = select(t.epoch.c.value).where(t.epoch.c.id == 1).scalar_subquery()
-    alike = or_(*(t.epoch_log.c.reason.like(pattern) for pattern in _RECORDS_ONLY))
-    told = select(func.count()).where(t.epoch_log.c.epoch > epoch, alike, t.epoch_log.c.reason.not_like("%;%"))
-    value, count = cx.execute(select(present, told.scalar_subquery())).one()
+    value, count = cx.execute(_TOLD, {"since": epoch}).one()
     return value, count == value - epoch
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,8 @@ class StoredState:
 def remember(cx: Connection, state: StoredState) -> None:
     """Keep a state under its name; if the name is kept already, that one stays."""
     insert = insert_sqlite if cx.dialect.name == "sqlite" else insert_postgresql
-    cx.execute(insert(t.state).values(asdict(state)).on_conflict_do_nothing(index_elements=["id"]))
+    row = {each.name: getattr(state, each.name) for each in fields(state)}
+    cx.execute(insert(t.state).on_conflict_do_nothing(index_elements=["id"]), row)
 
 
 def find(cx: Connection, name: str) -> StoredState | None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, bindparam, select, union
 
 from app.store import tables as t
+from app.store.types import BIG_ID
 
 _V = t.record_version.c
+_PART = (_V.dataset == bindparam("dataset"), _V.year == bindparam("year"))
+_SINCE, _UNTIL = bindparam("since", type_=BIG_ID), bindparam("until", type_=BIG_ID)
+# Made once: a read right after a write asks this first.
+_TOUCHED = union(
+    select(_V.region_id).where(*_PART, _V.epoch > _SINCE, _V.epoch <= _UNTIL),
+    select(_V.region_id).where(*_PART, _V.superseded_epoch > _SINCE, _V.superseded_epoch <= _UNTIL),
+).limit(bindparam("most"))
 
 
 def touched_regions(cx: Connection, dataset: str, year: int, since: int, until: int, most: int) -> set[int] | None:
@@ -14,8 +22,6 @@ def touched_regions(cx: Connection, dataset: str, year: int, since: int, until: 
 
     None where they are more than ``most``.
     """
-    part = (_V.dataset == dataset, _V.year == year)
-    came = select(_V.region_id).where(*part, _V.epoch > since, _V.epoch <= until)
-    went = select(_V.region_id).where(*part, _V.superseded_epoch > since, _V.superseded_epoch <= until)
-    found = cx.execute(union(came, went).limit(most + 1)).scalars().all()
+    asked = {"dataset": dataset, "year": year, "since": since, "until": until, "most": most + 1}
+    found = cx.execute(_TOUCHED, asked).scalars().all()
     return set(found) if len(found) <= most else None
