@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.catalogue.model import Catalogue
@@ -20,19 +20,10 @@ from app.catalogue.regions import RegionIndex
 from app.mapping.conditions import compile_condition
 from app.services.questions import Question
 from tests.fixtures.databases import Kind
+from tests.fixtures.made_up_registries import Bound, MadeUp, hold_against_the_reference
 from tests.fixtures.masked_reference import Compared, Given, MaskedReference
-from tests.fixtures.services import EVERYTHING, REGIONS, SUCCESSIONS, VALID, apply, read, reader_of, registry_of, report
-from tests.mapping.test_reference import datasets
-from tests.mapping.world import catalogue
-from tests.stories.test_every_cell import (
-    KINDS,
-    differing,
-    document_of,
-    expected_of,
-    rows_of,
-    views,
-    visible,
-)
+from tests.fixtures.services import EVERYTHING, VALID
+from tests.mapping.reference import Reference
 
 WORLDS = int(os.environ.get("MASKED_CELL_WORLDS", "8"))
 # The suite tries the same worlds every time; whoever asks for a number (make oracle) gets new ones.
@@ -118,6 +109,14 @@ def as_given(bound: Sequence[tuple[dict[str, Any], list[Compared]]], regions: Re
     return found
 
 
+def reference_of(world: MadeUp, view: dict[str, Any], bound: Sequence[Bound]) -> Reference:
+    regions = world.regions
+    return MaskedReference(
+        world.known, world.records, tuple(regions.states()), None, view, world.today, regions.successions,
+        given=as_given(bound, regions, world.today), sealing_key=world.registry.sealing_key,
+    )  # fmt: skip
+
+
 @settings(
     max_examples=WORLDS,
     derandomize=SAME,
@@ -129,44 +128,7 @@ def as_given(bound: Sequence[tuple[dict[str, Any], list[Compared]]], regions: Re
 def test_under_conditions_and_masks_the_service_and_the_reference_agree_on_every_cell(
     database_kind: Kind, new_url: Callable[[Kind], str], tmp_path_factory: Any, data: st.DataObject
 ) -> None:
-    known = catalogue(*(data.draw(datasets(f"d{n}")) for n in range(2)), codelists={"kinds": "12"})
-    with registry_of(new_url(database_kind), tmp_path_factory.mktemp("data")) as registry:
-        made = [view for number in range(3) if (view := data.draw(views(known, number))) is not None]
-        apply(
-            registry,
-            {
-                "regions.csv": REGIONS,
-                "successions.csv": SUCCESSIONS,
-                "codelists/kinds.yaml": KINDS,
-                "departments.yaml": "departments: [{code: ecology, name: 生态环境局}]",
-                **{f"datasets/{d.code}.yaml": document_of(d) for d in known.datasets.values()},
-                **{f"views/{view['code']}.yaml": view for view in made},
-            },
-        )
-        regions, today = registry.state().regions, registry.today()
-        records: dict[str, list[dict[str, Any]]] = {}
-        for code, dataset in known.datasets.items():
-            rows = data.draw(rows_of(dataset, regions, today))
-            report(registry, code, rows)
-            records[code] = [{**row, "region": row["id"]} for row in rows]
-        reader = reader_of(registry)
-        for turn in range(2):
-            bound = [data.draw(agreements(known, n)) for n in range(turn + 1)]
-            apply(registry, {f"agreements/{each['code']}.yaml": each for each, _ in bound})
-            sees = {path for each, _ in bound for path in each["elements"]}
-            for view in made:
-                shown = visible(view, sees)
-                reference = MaskedReference(
-                    known, records, tuple(regions.states()), None, shown or view, today, regions.successions,
-                    given=as_given(bound, regions, today), sealing_key=registry.sealing_key,
-                )  # fmt: skip
-                found = read(reader, view["code"], Question())
-                note(f"{view} {bound} {records}")
-                if shown is None:
-                    assert found == "not_found"
-                    continue
-                expected = expected_of(reference, regions, Question())
-                if found == "not_covered":
-                    assert expected == []
-                    continue
-                assert differing(found, expected) == []
+    folder = tmp_path_factory.mktemp("data")
+    hold_against_the_reference(
+        data, new_url(database_kind), folder, agreements, reference_of, lambda _view: [Question()]
+    )
