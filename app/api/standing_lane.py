@@ -22,6 +22,7 @@ from app.api.envelope import LARGEST_HEADERS, Bounds, identity_of, safe_headers
 from app.api.reading_lane import FAULT, ROUTE, Asked, plainly_asked, remember
 from app.formats.encoding import IDENTITY, worth_packing
 from app.services.standing import MadeAtOnce
+from app.services.stops import WALK
 from app.store.audit import Written
 
 _CLOSING_SECONDS = 0.02  # that a closing entry waits for others to share its commit
@@ -47,7 +48,7 @@ class StandingLane:
         self._gathering: _Gathering | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = plainly_asked(scope) if scope["type"] == "http" else None
+        asked = plainly_asked(scope) if scope["type"] == "http" and not _is_traced() else None
         if asked is None or not _is_plain(asked, scope):
             await self._app(scope, receive, send)
             return
@@ -80,6 +81,12 @@ class StandingLane:
             outcome = "sent"
         finally:
             gathering.close(made, outcome)
+
+
+def _is_traced() -> bool:
+    """Whether somebody keeps the spans of this request: then it goes where they are made."""
+    walk = WALK.get()
+    return walk is not None and walk.traced
 
 
 def _is_plain(asked: Asked, scope: Scope) -> bool:

@@ -44,6 +44,7 @@ class RenderedRecords:
         self._kept: OrderedDict[tuple[str, int], _Piece] = OrderedDict()
         self._bytes = 0
         self._missed: dict[tuple[str, int], int] = {}
+        self._aside = threading.Lock()
 
     def array(self, digest: str, fields: Sequence[OutputField], frame: pl.DataFrame, start: int, count: int) -> bytes:
         """Rows ``start`` to ``start + count`` of the frame with this digest, all its fields, as one JSON array."""
@@ -67,9 +68,8 @@ class RenderedRecords:
                 number = first // PIECE
                 until = min(end, (number + 1) * PIECE)
                 piece = self._find((digest, number))
-                if piece is None and self._missing((digest, number)):
-                    piece = self._make((digest, number), fields, frame)
                 if piece is None:
+                    self._miss((digest, number), fields, frame)
                     lines = ndjson_rows(fields, frame.slice(first, until - first))
                     records.append(lines[:-1].replace(b"\n", b","))
                 else:
@@ -96,13 +96,25 @@ class RenderedRecords:
                 self._kept.move_to_end(key)
             return found
 
-    def _missing(self, key: tuple[str, int]) -> bool:
-        """Whether records of this piece were missed so often that it should be there."""
+    def holds(self, digest: str, start: int, count: int) -> bool:
+        """Whether ``array`` has nothing to write."""
+        with self._lock:
+            return all((digest, number) in self._kept for number in range(start // PIECE, -(-(start + count) // PIECE)))
+
+    def _miss(self, key: tuple[str, int], fields: Sequence[OutputField], frame: pl.DataFrame) -> None:
+        """Have a piece written, aside of whoever misses it, when its records were missed often enough; one at a time."""
         with self._lock:
             if len(self._missed) > _REMEMBERED:
                 self._missed.clear()
             self._missed[key] = missed = self._missed.get(key, 0) + 1
-            return missed > _MISSED and self._limit > 0
+        if missed > _MISSED and self._limit > 0 and self._aside.acquire(blocking=False):
+            threading.Thread(target=self._make_aside, args=(key, fields, frame), name="rendering", daemon=True).start()
+
+    def _make_aside(self, key: tuple[str, int], fields: Sequence[OutputField], frame: pl.DataFrame) -> None:
+        try:
+            self._make(key, fields, frame)
+        finally:
+            self._aside.release()
 
     def _make(self, key: tuple[str, int], fields: Sequence[OutputField], frame: pl.DataFrame) -> _Piece:
         # In JSON a line break within a text is written otherwise, so that each is the end of a record.

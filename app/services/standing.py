@@ -119,7 +119,7 @@ class Standing:
         """A page of the whole view that was cut before; None where it was not."""
         shown = self.shown()
         cut = self.pages.find((self.head, self.tail, question.limit, question.cursor))
-        if shown is None or cut is None:
+        if shown is None or cut is None or not self.rendered.holds(shown.digest, cut.start, cut.rows):
             return None
         records = self.rendered.array(shown.digest, self.view.plan.outputs, shown.mapped.frame, cut.start, cut.rows)
         body = b"".join((self.head, records, cut.tail))

@@ -1,5 +1,6 @@
 """A page cut from what was written before is the page as it is written anew."""
 
+import time
 from unittest.mock import patch
 
 import polars as pl
@@ -54,3 +55,20 @@ def test_what_did_not_change_is_carried_over_and_what_changed_is_not(limit: int)
         assert rendered.array("other", FIELDS, changed, 0, ROWS) == json_records(FIELDS, changed)
     assert written.call_count == {0: 3, 10_000_000: 1}.get(limit, written.call_count)
     assert rendered.array("one", FIELDS, FRAME, 0, ROWS) == json_records(FIELDS, FRAME)
+
+
+@pytest.mark.parametrize("limit", [0, 10_000_000])
+def test_a_few_records_are_those_written_anew_and_bring_their_piece_in_when_missed_often(limit: int) -> None:
+    rendered = RenderedRecords(limit)
+    ranges = [(998, 1003), (5, 6), (ROWS - 1, ROWS)]
+    rows = [row for first, end in ranges for row in range(first, end)]
+    expected = json_records(FIELDS, FRAME[rows])
+    for _ in range(6):
+        assert rendered.few("one", FIELDS, FRAME, ranges) == expected
+    assert rendered.few("one", FIELDS, FRAME, []) == b"[]"
+    until = time.monotonic() + 10
+    while limit and not rendered.holds("one", 0, ROWS) and time.monotonic() < until:
+        assert rendered.few("one", FIELDS, FRAME, ranges) == expected
+    assert rendered.holds("one", 0, ROWS) == (limit > 0)
+    assert not rendered.holds("other", 0, 1)
+    assert rendered.few("one", FIELDS, FRAME, ranges) == expected
