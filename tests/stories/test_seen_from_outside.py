@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.host.logs import JsonLines
 from tests.fixtures.databases import Kind
 from tests.fixtures.house import House, serving
+from tests.fixtures.programs import until
 from tests.stories.conftest import apply_small
 
 RECORDS = "/v1/views/people-view/records"
@@ -105,6 +106,8 @@ def test_a_walk_leaves_one_trace_that_goes_on_with_the_callers(spans: InMemorySp
     reader = small.client(department="ecology")
     given = "4bf92f3577b34da6a3ce929d0e0e4736"
     reader.get(RECORDS, headers={"traceparent": f"00-{given}-00f067aa0ba902b7-01"})
+    # The whole ends after its answer has gone out.
+    until(lambda: any(span.name == "GET /v1/views/{view}/records" for span in spans.get_finished_spans()))
     found = [span for span in spans.get_finished_spans() if f"{span.context.trace_id:032x}" == given]
     names = {span.name for span in found}
     assert {"GET /v1/views/{view}/records", "township.gate", "township.map", "township.audit"} <= names
