@@ -19,7 +19,7 @@ from app.snapshots.exact_columns import DIGITS, LARGEST, LARGEST_INT64, NotRepre
 # version id, region id, period ordinal, key as a JSON list of texts, values as JSON {element: Reported.document()}
 PartRow = tuple[int, int, int, str, str]
 
-BATCH = 4_000  # rows decoded at a time, so that the JSON of a whole country is never held at once
+BATCH = 2_000  # rows decoded at a time, so that the JSON of a whole country is never held at once
 _BLOCK = 1 << 24
 _NUMBER = pa.struct([("n", pa.string()), ("u", pa.string())])
 _TEXT = pa.struct([("t", pa.string())])

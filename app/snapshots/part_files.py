@@ -132,15 +132,7 @@ def _digest(path: Path) -> str:
 
 def _table(built: BuiltPart) -> pa.Table:
     """One record batch with views for texts: the form that Polars takes over from the mapped file without copying."""
-    wide = [name for name, kind in built.frame.schema.items() if kind == pl.Int128]
-    frame = built.frame.with_columns(pl.col(name).cast(pl.Decimal(38, 0)) for name in wide).rechunk()
-    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
-    # What is in memory below a null depends on the way there; with zeros, the same values give the same bytes.
-    columns = [_zeros_below_nulls(column.combine_chunks()) for column in table.columns]
-    fields = [
-        pa.field(field.name, pa.string_view() if pa.types.is_large_string(field.type) else field.type)
-        for field in table.schema
-    ]
+    columns = [_array(column) for column in built.frame]
     recipe = built.recipe
     about = {
         "layout": _LAYOUT,
@@ -152,8 +144,16 @@ def _table(built: BuiltPart) -> pa.Table:
         "factors": recipe.factors,
     }
     text = json.dumps(about, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    cleaned = pa.Table.from_arrays(columns, schema=table.schema).cast(pa.schema(fields))
-    return cleaned.replace_schema_metadata({_METADATA: text.encode()})
+    table = pa.Table.from_arrays(columns, names=built.frame.columns)
+    return table.replace_schema_metadata({_METADATA: text.encode()})
+
+
+def _array(column: pl.Series) -> pa.Array:
+    """One column as it stands in the file; made by itself, so that what is made on the way is never there of all."""
+    narrow = column.cast(pl.Decimal(38, 0)) if column.dtype == pl.Int128 else column
+    # What is in memory below a null depends on the way there; with zeros, the same values give the same bytes.
+    array = _zeros_below_nulls(narrow.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
+    return array.cast(pa.string_view()) if pa.types.is_large_string(array.type) else array
 
 
 def _zeros_below_nulls(array: pa.Array) -> pa.Array:
