@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -131,6 +132,7 @@ class AuditTree:
         """Make leaves of the next entries: of all there are, of some of them, or of none since another was quicker."""
         with self._database.read_journal() as cx:
             size, running = _end_of(cx)
+            self._forget_taken(cx)
             entries = _committed(cx)
             if not entries:
                 return "all"
@@ -160,6 +162,16 @@ class AuditTree:
         for row in entries:
             self.fresh.pop((row.writer, row.position), None)
         return "some" if len(entries) == _AT_ONCE else "all"
+
+    def _forget_taken(self, cx: Connection) -> None:
+        """Let go of the hashes of entries that another process brought into the tree."""
+        taken = {row.id: row.sequenced for row in cx.execute(select(_W.id, _W.sequenced).where(_W.sequenced > 0))}
+        with suppress(StopIteration, RuntimeError):  # nothing is left; or one was added just now, then another time
+            while True:
+                writer, position = next(iter(self.fresh))
+                if position > taken.get(writer, 0):
+                    return
+                self.fresh.pop((writer, position), None)
 
     def _leaves(self, cx: Connection, entries: Sequence[Row[int, str, int]]) -> dict[int, bytes]:
         """The leaf hash of each entry by its id: of our own as they were written, of the others from what is kept."""

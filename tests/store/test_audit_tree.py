@@ -68,6 +68,21 @@ def test_the_next_entries_are_found_without_reading_the_log(new_database):
     assert [step.split(" (")[0] for step in steps] == ["SEARCH audit USING COVERING INDEX uq_audit_writer_position"]
 
 
+def test_nothing_is_kept_of_entries_that_another_process_brought_into_the_tree(database):
+    mine, other = AuditTree(database), AuditTree(database)
+    log = AuditLog(database, fresh=mine.fresh)
+    for number in range(5):
+        log.append(entry(number))
+    log.settle()
+    assert len(mine.fresh) == 5
+    assert other.checkpoint(NOON).size == 5
+    log.append(entry(5))
+    log.settle()
+    assert mine.checkpoint(NOON).size == 6
+    assert mine.fresh == {}
+    log.close()
+
+
 def verdict(database, *outside):
     with opened_log(database) as log:
         return verify(log, outside)
