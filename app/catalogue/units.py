@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -101,6 +101,10 @@ class UnitTable:
         self._spellings = spellings
         self._prefixed = prefixed
         self._found: dict[str, Unit | None] = {}
+        self._aliases: dict[str, tuple[str, ...]] = {}
+        for alias, code in spellings.items():
+            self._aliases[code] = (*self._aliases.get(code, ()), alias)
+        self._folded: dict[str, str] | None = None
 
     @property
     def units(self) -> tuple[Unit, ...]:
@@ -109,7 +113,19 @@ class UnitTable:
 
     def spellings(self, code: str) -> tuple[str, ...]:
         """The other spellings under which the unit ``code`` is known."""
-        return tuple(alias for alias, unit in self._spellings.items() if unit == code)
+        return self._aliases.get(code, ())
+
+    def folded(self) -> Mapping[str, str]:
+        """Code by every spelling in folded case; '' for one that means two units when its case is lost (MW, mW)."""
+        if self._folded is None:
+            folded: dict[str, str] = {}
+            for unit in self._units:
+                for spelling in (unit, *self.spellings(unit)):
+                    present = folded.setdefault(spelling.casefold(), unit)
+                    if present != unit:
+                        folded[spelling.casefold()] = ""
+            self._folded = folded
+        return self._folded
 
     def get(self, code: str) -> Unit | None:
         """The unit that ``code`` names: an entry, a multiple (万亩) or a quotient or product of such; None if none."""

@@ -31,13 +31,7 @@ class ElementNames:
     def __init__(self, dataset: Dataset, catalogue: Catalogue) -> None:
         self.dataset = dataset
         self._units = catalogue.units
-        self._folded_units: dict[str, str] = {}
-        for unit in catalogue.units.units:
-            for spelling in (unit.code, *catalogue.units.spellings(unit.code)):
-                # A spelling that means two units when its case is lost (MW, mW) means none.
-                present = self._folded_units.setdefault(spelling.casefold(), unit.code)
-                if present != unit.code:
-                    self._folded_units[spelling.casefold()] = ""
+        self._folded_units = catalogue.units.folded()
         self._codes: dict[str, set[str]] = {}
         self._names: dict[str, set[str]] = {}
         for element in dataset.elements:

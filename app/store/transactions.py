@@ -18,6 +18,8 @@ from sqlalchemy import Connection, Engine, Update, func, select, update
 from app.errors import Problem
 from app.store import tables as t
 
+_PRESENT = select(t.epoch.c.value).where(t.epoch.c.id == 1).with_for_update()  # no words for it on SQLite
+_LAST = select(func.max(t.epoch_log.c.at))
 MOST_TOGETHER = 64
 LONGEST_TOGETHER = 0.1  # seconds after which a shared transaction is not handed on any more
 
@@ -73,9 +75,8 @@ class Transaction:
         self._connection = engine.connect()
         try:
             self._whole = self._connection.begin()
-            present = select(t.epoch.c.value).where(t.epoch.c.id == 1).with_for_update()  # no words for it on SQLite
-            self._first = self._epoch = int(self._connection.execute(present).scalar_one())
-            self._last = self._connection.execute(select(func.max(t.epoch_log.c.at))).scalar_one_or_none()
+            self._first = self._epoch = int(self._connection.execute(_PRESENT).scalar_one())
+            self._last = self._connection.execute(_LAST).scalar_one_or_none()
         except BaseException:
             self._connection.close()
             raise
