@@ -5,6 +5,7 @@ What is plain is decided here; what any other row means, and what is wrong with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,6 +26,8 @@ from app.intake.remarks import Remarks
 _LARGEST = 10**15
 _LONGEST = 17
 _REMEMBERED = 50_000
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}", re.ASCII)
+_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,8})\.[0-9]{0,5}[1-9]", re.ASCII)
 _NOT_PLAIN: str = "\x00"
 _NO_FAULT: frozenset[str] = frozenset()
 
@@ -107,6 +110,7 @@ class JsonPacker:
             return self._other(element)
         low, high = element.min, element.max
         required, whole = element.required, element.type == "integer"
+        written = _WHOLE if whole else _DECIMAL
 
         def number(given: Any) -> str | None:
             if type(given) is int:
@@ -123,6 +127,9 @@ class JsonPacker:
                     return _NOT_PLAIN
             elif given is None and not required:
                 return None
+            elif type(given) is str and written.fullmatch(given) is not None:
+                # As ``plain`` writes it: no zeros that say nothing, no marks, no other digits than these.
+                text, given = given, 0 if low is None and high is None else Decimal(given)
             else:
                 return _NOT_PLAIN
             if (low is not None and given < low) or (high is not None and given > high):

@@ -244,6 +244,8 @@ JSON_VALUE = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 10**6), st.integers(10**14, 10**20), st.sampled_from(["-", "不详", "1.50", "某地", "", "是"]),
     st.decimals(-10, 10**6, places=3), st.sampled_from([Decimal("2.50"), Decimal("-0.0"), Decimal("1E+3"), Decimal("1e-30"), 1.5]),
     st.just({"value": 3, "unit": "亩"}), st.just({"missing": "unknown"}), st.just([1]),
+    st.integers(-5, 10**6).map(str), st.decimals(-10, 10**6, places=3).map(lambda number: str(number.normalize())),
+    st.sampled_from(["0", "-0", "007", "12.30", "0.5", "-0.25", ".5", "5.", "1e3", "+1", "１", "999999999999999", "1234567890.125", "0.000001", "0.0000001", "-0.0", " 1", "1\n"]),
 )  # fmt: skip
 JSON_ROW = st.one_of(
     st.fixed_dictionaries(
