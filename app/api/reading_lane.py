@@ -194,4 +194,4 @@ def remember(services: Errands, asked: Asked) -> None:
     if services.standing.find(asked.credential, asked.view, epoch, registry.now()) is None:
         lasting = services.authenticator.lasting(asked.credential, epoch)
         if lasting is not None:
-            services.standing.decide(asked.credential, lasting[0], asked.view, lasting[1])
+            services.standing.decide(asked.credential, lasting[0], asked.view, lasting[1], epoch)

@@ -161,12 +161,16 @@ class StandingReadings:
         self._kept: OrderedDict[tuple[bytes, str], Standing] = OrderedDict()
         self._lock = threading.Lock()
 
-    def decide(self, presented: str, caller: Caller, code: str, until: datetime | None) -> None:
+    def decide(self, presented: str, caller: Caller, code: str, until: datetime | None, epoch: int) -> None:
         """Keep what is decided of readings of a view that is in memory, for as long as it stands, at most ``until`` then.
 
-        Nothing is kept where each reading has to be counted. Raises Problem as a reading does.
+        ``epoch`` is the one at which what was presented was found to stand for the caller. Nothing is kept where it is
+        over, since the credential may have ended with it, nor where each reading has to be counted. Raises Problem as a
+        reading does.
         """
         state, today = self._registry.state(), self._registry.today()
+        if state.epoch != epoch:
+            return
         view = visible_view(state, caller, code, today)
         agreements = [item.agreement for name in view.agreements if (item := state.agreements.get(name)) is not None]
         shown = self._views.held(mapped_key(state, code, str(view.version), view.plan, view.scope, today))

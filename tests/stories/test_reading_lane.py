@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,10 +11,8 @@ import pytest
 from app.errors import Problem
 from app.services.read import ViewReader
 from app.store.audit import AuditLog, Written
-from tests.fixtures.databases import Kind
-from tests.fixtures.house import House, serving
+from tests.fixtures.house import House
 from tests.fixtures.small import AGREEMENT
-from tests.stories.conftest import apply_small
 
 PATH = "/v1/views/people-view/records"
 # Written so that only the routes read it: the lane knows this form of Accept not at all.
@@ -41,20 +37,6 @@ QUESTIONS: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-def small_house(
-    database_kind: Kind, filled_url: Callable[[Kind, str, Callable[[str], None]], str], tmp_path: Path
-) -> Iterator[House]:
-    with serving(filled_url(database_kind, "small", apply_small), tmp_path / "data") as house:
-        rows = [
-            {"region": f"430101{n}", "period": f"202{y}", "total": 10 * n + y, "area": f"{n}.{y}"}
-            for n in (101, 102)
-            for y in (4, 5)
-        ]
-        house.client(region="430101").post("/v1/submissions", json={"dataset": "people", "rows": rows})
-        yield house
-
-
-@pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The views that were read on the lane."""
     found: list[str] = []
@@ -68,9 +50,9 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def shown(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
-    """All that an answer says, but for its own id and the time."""
-    headers = {name: value for name, value in answer.headers.items() if name not in {"x-request-id", "date"}}
+def shown(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+    """All that an answer says, its headers in their order, but for its own id and the time."""
+    headers = [(name, value) for name, value in answer.headers.multi_items() if name not in {"x-request-id", "date"}]
     body = answer.json() if answer.status_code >= 400 else answer.content
     if isinstance(body, dict):
         body = repr({name: value for name, value in body.items() if name != "instance"}).encode()

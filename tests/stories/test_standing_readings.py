@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,31 +12,17 @@ import pytest
 from sqlalchemy import select
 
 from app.errors import Problem
+from app.services.authentication import Authenticator
 from app.services.credentials import create_credential, revoke_credential, rotate_credential
 from app.services.standing import MadeAtOnce, Standing
 from app.store import tables as t
 from app.store.audit import AuditLog, Written
-from tests.fixtures.databases import Kind
-from tests.fixtures.house import House, serving
+from app.store.database import Database
+from tests.fixtures.house import House
 from tests.fixtures.small import AGREEMENT, VIEW
-from tests.stories.conftest import apply_small
 from tests.stories.test_reading_lane import BY_THE_ROUTE, PATH, QUESTIONS, shown
 
 ONE = QUESTIONS[0]
-
-
-@pytest.fixture
-def small_house(
-    database_kind: Kind, filled_url: Callable[[Kind, str, Callable[[str], None]], str], tmp_path: Path
-) -> Iterator[House]:
-    with serving(filled_url(database_kind, "small", apply_small), tmp_path / "data") as house:
-        rows = [
-            {"region": f"430101{n}", "period": f"202{y}", "total": 10 * n + y, "area": f"{n}.{y}"}
-            for n in (101, 102)
-            for y in (4, 5)
-        ]
-        house.client(region="430101").post("/v1/submissions", json={"dataset": "people", "rows": rows})
-        yield house
 
 
 @pytest.fixture
@@ -202,6 +187,35 @@ def test_a_decision_ends_with_the_credential_that_was_presented(small_house: Hou
     revoke_credential(small_house.registry, identity)
     assert ecology.get(PATH, params=ONE).status_code == 401
     assert at_once == []
+
+
+def test_a_decision_is_of_one_epoch_even_where_each_looks_for_itself(
+    small_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key is revoked after it was found good, and before what it may see is decided."""
+    registry = small_house.registry
+    key = small_house.key(department="ecology")
+    client = small_house.client(key)
+    assert client.get(PATH, params=ONE).status_code == 200
+    lasting = Authenticator.lasting
+    revoked: list[str] = []
+
+    def then_revoked(self: Authenticator, value: str, epoch: int) -> Any:
+        found = lasting(self, value, epoch)
+        if found is not None and value == key and not revoked:
+            revoked.append(key)
+            revoke_credential(registry, key.split("_")[1])
+        return found
+
+    def nothing_to_share(self: Database) -> Any:
+        raise OSError("the look that many share failed")
+
+    monkeypatch.setattr(Authenticator, "lasting", then_revoked)
+    monkeypatch.setattr(Database, "one_look", nothing_to_share)
+    client.get(PATH, params=ONE)
+    assert revoked
+    for _ in range(3):
+        assert client.get(PATH, params=ONE).status_code == 401
 
 
 def test_a_decision_ends_when_the_key_does(small_house: House, at_once: list[MadeAtOnce]) -> None:
